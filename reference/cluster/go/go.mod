@@ -2,7 +2,10 @@ module reference/cluster
 
 go 1.26.0
 
-require k8s.io/kubernetes v1.34.4
+require (
+	github.com/coredns/coredns v1.13.1
+	k8s.io/kubernetes v1.34.4
+)
 
 require (
 	al.essio.dev/pkg/shellescape v1.5.1 // indirect
@@ -111,7 +114,6 @@ require (
 	github.com/containerd/ttrpc v1.2.6 // indirect
 	github.com/containerd/typeurl/v2 v2.2.2 // indirect
 	github.com/coredns/caddy v1.1.4-0.20250930002214-15135a999495 // indirect
-	github.com/coredns/coredns v1.13.1 // indirect
 	github.com/coredns/corefile-migration v1.0.26 // indirect
 	github.com/coreos/go-oidc v2.3.0+incompatible // indirect
 	github.com/coreos/go-oidc/v3 v3.12.0 // indirect
