@@ -1,0 +1,1 @@
+"""Typed access to the target: its cluster and its HTTP API."""

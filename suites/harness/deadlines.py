@@ -1,0 +1,28 @@
+"""How long the suites look for an event before they give up, named after the events.
+
+A deadline only ends a wait; how long the platform may take is an objective's matter. Slow machines stretch deadlines
+(`--slow-factor`) and never objectives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Seconds to look for each event."""
+
+    call_answered_s: float = 10
+    platform_ready_s: float = 180
+    scrape_completed_s: float = 120
+    page_searchable_s: float = 30
+    # kubelet notices an exited container within its 1 s relist; the first restart comes without back-off, later ones
+    # after 10 s and more. Five minutes is the longest back-off.
+    container_restarted_s: float = 60
+    component_ready_again_s: float = 330
+
+    def stretched(self, factor: float) -> Self:
+        """The same deadlines, each `factor` times as long."""
+        return replace(self, **{entry.name: getattr(self, entry.name) * factor for entry in fields(self)})
