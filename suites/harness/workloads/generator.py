@@ -30,7 +30,6 @@ from suites.harness.workloads.http1 import Connection, Response
 from suites.harness.workloads.plan import Counts, Plan, ScheduleReport
 from suites.harness.workloads.request import Request
 
-STOP = b"stop\n"
 # Often enough for someone who waits for traffic to flow, rare enough to cost nothing.
 FLUSH_INTERVAL_S = 0.25
 # The timers of the loop count whole milliseconds.

@@ -10,6 +10,9 @@ from suites.harness.workloads.request import Requests
 
 Connections = Literal["new", "reused"]
 
+# Said to a generator's process once it is to stop.
+STOP = b"stop\n"
+
 # A generator later than this for one request in a hundred measures itself, not the target.
 LATE_P99_LIMIT_MS = 10.0
 # More requests than this that were never sent, and the load was not the one that was asked for.
@@ -78,7 +81,8 @@ class ScheduleReport:
         found = []
         if self.late_p99_ms > late_p99_limit_ms:
             found.append(
-                f"generator {self.client} was late: p99 {self.late_p99_ms:.1f} ms, at most {late_p99_limit_ms:g} ms allowed"
+                f"generator {self.client} was late: p99 {self.late_p99_ms:.1f} ms, "
+                f"at most {late_p99_limit_ms:g} ms allowed"
             )
         due = self.sent + self.missed
         if self.missed > due * missed_ratio_limit:

@@ -1,0 +1,1 @@
+"""Traffic: what clients do to the target, in processes of their own, written down as operations."""
