@@ -7,15 +7,18 @@ A history is closed on disk before anything reads it.
 from __future__ import annotations
 
 import json
+import math
+import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar, get_args
 
 Outcome = Literal["ok", "fail", "unknown"]
 MarkKind = Literal["steady", "injecting", "observed", "healing", "healed"]
 Word = Literal["pass", "fail", "inconclusive"]
+Record = TypeVar("Record")
 
 
 class RecordError(ValueError):
@@ -112,16 +115,23 @@ class History:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a closed history. Raises RecordError for a line that is not a record."""
+        return cls._of(_parsed(path, _operation_or_mark))
+
+    @classmethod
+    def salvage(cls, path: Path) -> tuple[Self, list[RecordError]]:
+        """What can be read of a history, and each line that cannot: to be shown, never to be judged."""
+        damaged: list[RecordError] = []
+        return cls._of(_parsed(path, _operation_or_mark, damaged)), damaged
+
+    @classmethod
+    def _of(cls, records: Iterable[Operation | Mark]) -> Self:
         operations: list[Operation] = []
         marks: list[Mark] = []
-        for row in read_lines(path):
-            try:
-                if "mark" in row:
-                    marks.append(Mark(**row))
-                else:
-                    operations.append(Operation(**row))
-            except TypeError as error:
-                raise RecordError(f"{path}: not an operation or mark: {row!r} ({error})") from error
+        for record in records:
+            if isinstance(record, Mark):
+                marks.append(record)
+            else:
+                operations.append(record)
         operations.sort(key=lambda operation: operation.intended)
         marks.sort(key=lambda mark: mark.at)
         return cls(tuple(operations), tuple(marks))
@@ -160,36 +170,113 @@ class HistoryWriter:
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Each JSON object of a .jsonl file. Raises RecordError naming the line that is not one."""
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RecordError(f"{path}:{number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise RecordError(f"{path}:{number}: not an object")
-            yield row
+    return _parsed(path, lambda row: row)
 
 
 def append_verdict(path: Path, verdict: Verdict) -> None:
-    """Add one verdict to a run's verdicts.jsonl, whole or not at all for a reader of lines."""
+    """Add one verdict to a run's verdicts.jsonl, whole or not at all for a reader of lines; on disk when it returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(verdict), separators=(",", ":")) + "\n")
+    # Facts may hold a path or a decimal; a verdict that is lost over it would be worse than its text.
+    line = json.dumps(asdict(verdict), separators=(",", ":"), default=str)
+    # One write to a file opened for appending: two processes never mix their lines.
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        end = os.fstat(descriptor).st_size
+        # A writer that was killed leaves half a line; the next verdict must not be swallowed by it.
+        torn = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+        os.write(descriptor, f"{chr(10) if torn else ''}{line}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_verdicts(path: Path) -> list[Verdict]:
     """All verdicts of a run in the order they were given. Raises RecordError for a damaged line."""
-    verdicts = []
-    for row in read_lines(path):
-        try:
-            window = row.get("window")
-            verdicts.append(Verdict(**{**row, "window": Window(**window) if window else None}))
-        except TypeError as error:
-            raise RecordError(f"{path}: not a verdict: {row!r} ({error})") from error
-    return verdicts
+    return list(_parsed(path, _verdict))
+
+
+def salvage_verdicts(path: Path) -> tuple[list[Verdict], list[RecordError]]:
+    """What can be read of a verdicts file, and each line that cannot: to be shown, never to pass a gate."""
+    damaged: list[RecordError] = []
+    return list(_parsed(path, _verdict, damaged)), damaged
+
+
+def _parsed(
+    path: Path, parse: Callable[[dict[str, Any]], Record], damaged: list[RecordError] | None = None
+) -> Iterator[Record]:
+    """Each line parsed; one that is not a record raises RecordError, or is collected where `damaged` is given."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise RecordError(f"{path}:{number}: not JSON: {error}") from error
+                if not isinstance(row, dict):
+                    raise RecordError(f"{path}:{number}: not an object")
+                try:
+                    record = parse(row)
+                except (TypeError, ValueError) as error:
+                    raise RecordError(f"{path}:{number}: not a record: {error}") from error
+            except RecordError as error:
+                if damaged is None:
+                    raise
+                damaged.append(error)
+            else:
+                yield record
+
+
+def _operation_or_mark(row: dict[str, Any]) -> Operation | Mark:
+    if "mark" in row:
+        mark = Mark(**row)
+        _require(mark.mark in get_args(MarkKind), f"mark {mark.mark!r} is none of {', '.join(get_args(MarkKind))}")
+        _require_text(fault=mark.fault, detail=mark.detail)
+        _require_number(at=mark.at)
+        return mark
+    operation = Operation(**row)
+    _require(operation.outcome in get_args(Outcome), f"outcome {operation.outcome!r}: {', '.join(get_args(Outcome))}")
+    _require_text(client=operation.client, kind=operation.kind)
+    _require_number(intended=operation.intended, started=operation.started, finished=operation.finished)
+    return operation
+
+
+def _verdict(row: dict[str, Any]) -> Verdict:
+    window = row.get("window")
+    verdict = Verdict(**{**row, "window": None if window is None else Window(**window)})
+    _require(verdict.word in get_args(Word), f"word {verdict.word!r} is none of {', '.join(get_args(Word))}")
+    _require_text(
+        objective=verdict.objective, reason=verdict.reason, unit=verdict.unit, bound=verdict.bound, check=verdict.check,
+        evidence=verdict.evidence, fault=verdict.fault or "",
+    )  # fmt: skip
+    _require_number(at=verdict.at, samples=verdict.samples)
+    _require_number_or_none(value=verdict.value, margin=verdict.margin)
+    if verdict.window is not None:
+        _require_number(start=verdict.window.start, end=verdict.window.end)
+    _require(isinstance(verdict.gate, bool), f"gate {verdict.gate!r} is neither true nor false")
+    _require(isinstance(verdict.guards, dict) and isinstance(verdict.facts, dict), "guards and facts must be objects")
+    _require_number_or_none(**verdict.guards)
+    return verdict
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _require_number(**values: object) -> None:
+    for name, value in values.items():
+        _require(type(value) in (int, float) and math.isfinite(value), f"{name} {value!r} is not a number")  # type: ignore[arg-type]
+
+
+def _require_number_or_none(**values: object) -> None:
+    _require_number(**{name: value for name, value in values.items() if value is not None})
+
+
+def _require_text(**values: object) -> None:
+    for name, value in values.items():
+        _require(isinstance(value, str), f"{name} {value!r} is not a text")
 
 
 def worst(words: Iterable[Word]) -> Word:
