@@ -1,12 +1,10 @@
-"""The target's namespace through the Kubernetes API: pods, readiness, events, logs, exec, and what faults write down."""
+"""The target's namespace through the Kubernetes API: pods, readiness, events, logs, exec, and notes kept in it."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import yaml
@@ -15,85 +13,13 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
+from suites.harness.clients import objects
+from suites.harness.clients.objects import Event, ExecResult, Pod, Readiness
 from suites.harness.errors import ClientError, NothingSelected, TargetError
 from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
 
 # An API server that does not answer within this is not there; the calls here are all small.
 _CALL_ANSWERED_S = (5, 20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Termination:
-    """How a container's process last ended."""
-
-    container_id: str
-    exit_code: int
-    signal: int | None
-    finished_at: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """One container of a pod as its kubelet last reported it."""
-
-    name: str
-    container_id: str
-    image: str
-    image_digest: str
-    restarts: int
-    is_ready: bool
-    last_termination: Termination | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
-    """One pod as the API last told."""
-
-    name: str
-    uid: str
-    phase: str
-    node: str
-    address: str
-    is_ready: bool
-    is_terminating: bool
-    shares_process_namespace: bool
-    containers: tuple[Container, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """A Kubernetes event of the namespace."""
-
-    at: float
-    kind: str
-    name: str
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
-    """How many of a component's wanted replicas are ready, and what its workload says."""
-
-    component: str
-    ready: int
-    wanted: int
-    detail: str = ""
-
-    @property
-    def is_ready(self) -> bool:
-        """Nothing wanted is not ready: a component scaled to nothing serves nobody."""
-        return self.wanted > 0 and self.ready >= self.wanted and not self.detail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecResult:
-    """What a command in a container wrote and how it ended; `exit_code` None when the connection broke first."""
-
-    stdout: str
-    stderr: str
-    exit_code: int | None
 
 
 class Cluster:
@@ -125,17 +51,17 @@ class Cluster:
             found = self._core.list_namespaced_pod(
                 self.namespace, label_selector=selector, _request_timeout=_CALL_ANSWERED_S
             )
-        return sorted((_pod(item) for item in found.items), key=lambda pod: pod.name)
+        return sorted((objects.pod(item) for item in found.items), key=lambda pod: pod.name)
 
     def all_pods(self) -> list[Pod]:
         """Every pod of the namespace by name."""
         with _named("list pods"):
             found = self._core.list_namespaced_pod(self.namespace, _request_timeout=_CALL_ANSWERED_S)
-        return sorted((_pod(item) for item in found.items), key=lambda pod: pod.name)
+        return sorted((objects.pod(item) for item in found.items), key=lambda pod: pod.name)
 
     def pod(self, name: str) -> Pod:
         with _named(f"read pod {name}"):
-            return _pod(self._core.read_namespaced_pod(name, self.namespace, _request_timeout=_CALL_ANSWERED_S))
+            return objects.pod(self._core.read_namespaced_pod(name, self.namespace, _request_timeout=_CALL_ANSWERED_S))
 
     def ready_pods(self, component: str) -> list[Pod]:
         """The component's ready pods. Raises NothingSelected when there is none."""
@@ -149,7 +75,7 @@ class Cluster:
         """What the component's own workload says about its replicas."""
         workload = self.target.component(component)
         with _named(f"read {workload.kind} {workload.name}"):
-            return _readiness(component, workload, self._workload(workload))
+            return objects.readiness(component, workload, self._workload(workload))
 
     def exec(self, pod: str, container: str, command: Sequence[str]) -> ExecResult:
         """Run a command in a container. A connection that breaks is a result without exit code, not an error."""
@@ -179,7 +105,7 @@ class Cluster:
         """The namespace's events last seen at or after `since`, in order of time."""
         with _named("list events"):
             found = self._core.list_namespaced_event(self.namespace, _request_timeout=_CALL_ANSWERED_S)
-        events = [_event(item) for item in found.items]
+        events = [objects.event(item) for item in found.items]
         return sorted((event for event in events if event.at >= since), key=lambda event: event.at)
 
     def logs(self, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
@@ -227,7 +153,7 @@ class Cluster:
         raise TargetError(f"no Ingress of namespace {self.namespace} says where it answers: give --base-url")
 
     def chart_version(self) -> str | None:
-        """The `helm.sh/chart` label of the platform's workloads; None when the platform was not installed by a chart."""
+        """The `helm.sh/chart` label of the platform's workloads; None when it was not installed by a chart."""
         for workload in self.target.components.values():
             if workload.kind == "Cluster":
                 continue
@@ -239,13 +165,12 @@ class Cluster:
         return None
 
     def image_digests(self) -> dict[str, str]:
-        """The digest of every image that runs in the namespace, by the name it was asked for."""
-        return {
-            container.image: container.image_digest
-            for pod in self.all_pods()
-            for container in pod.containers
-            if container.image_digest
+        """The image digest of every component that runs; several, sorted, where its pods differ."""
+        digests = {
+            component: sorted({container.image_digest for pod in self.pods(component) for container in pod.containers})
+            for component in self.target.components
         }
+        return {component: ", ".join(found) for component, found in digests.items() if any(found)}
 
     def namespace_labels(self) -> dict[str, str]:
         with _named(f"read namespace {self.namespace}"):
@@ -261,9 +186,7 @@ class Cluster:
             except ApiException as error:
                 if error.status != 409:
                     raise
-                self._core.replace_namespaced_config_map(
-                    name, self.namespace, body, _request_timeout=_CALL_ANSWERED_S
-                )
+                self._core.replace_namespaced_config_map(name, self.namespace, body, _request_timeout=_CALL_ANSWERED_S)
 
     def notes(self, selector: str) -> dict[str, str]:
         """The texts kept under that label selector, by name."""
@@ -339,72 +262,3 @@ def _exit_code(socket: Any) -> int | None:
     except (TypeError, KeyError, ValueError):
         return None
     return None if code is None else int(code)
-
-
-def _seconds(moment: datetime | None) -> float:
-    return moment.timestamp() if moment else 0.0
-
-
-def _pod(item: Any) -> Pod:
-    conditions = {condition.type: condition.status for condition in item.status.conditions or ()}
-    return Pod(
-        name=item.metadata.name,
-        uid=item.metadata.uid,
-        phase=item.status.phase or "Unknown",
-        node=item.spec.node_name or "",
-        address=item.status.pod_ip or "",
-        is_ready=conditions.get("Ready") == "True",
-        is_terminating=item.metadata.deletion_timestamp is not None,
-        shares_process_namespace=bool(item.spec.share_process_namespace),
-        containers=tuple(_container(status) for status in item.status.container_statuses or ()),
-    )
-
-
-def _container(status: Any) -> Container:
-    ended = status.last_state.terminated if status.last_state else None
-    return Container(
-        name=status.name,
-        container_id=status.container_id or "",
-        image=status.image,
-        image_digest=status.image_id or "",
-        restarts=status.restart_count,
-        is_ready=bool(status.ready),
-        last_termination=Termination(
-            container_id=ended.container_id or "",
-            exit_code=ended.exit_code,
-            signal=ended.signal,
-            finished_at=_seconds(ended.finished_at),
-            reason=ended.reason or "",
-        )
-        if ended
-        else None,
-    )
-
-
-def _event(item: Any) -> Event:
-    return Event(
-        at=_seconds(item.last_timestamp or item.event_time or item.metadata.creation_timestamp),
-        kind=item.involved_object.kind or "",
-        name=item.involved_object.name or "",
-        reason=item.reason or "",
-        message=item.message or "",
-    )
-
-
-def _readiness(component: str, workload: Component, found: Any) -> Readiness:
-    if workload.kind == "Cluster":
-        status = found.get("status", {})
-        phase = status.get("phase", "no status yet")
-        return Readiness(
-            component=component,
-            ready=status.get("readyInstances", 0),
-            wanted=found["spec"]["instances"],
-            detail="" if phase == "Cluster in healthy state" else phase,
-        )
-    is_current = (found.status.observed_generation or 0) >= found.metadata.generation
-    return Readiness(
-        component=component,
-        ready=min(found.status.ready_replicas or 0, found.status.updated_replicas or 0),
-        wanted=found.spec.replicas,
-        detail="" if is_current else "the controller has not seen the latest change",
-    )
