@@ -1,0 +1,1 @@
+"""Stands the target up on one machine: `python -m reference.cluster up`."""

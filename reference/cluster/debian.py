@@ -1,0 +1,107 @@
+"""Root file systems from Debian's packages: one minimal base, and on it a set of packages per kind of image.
+
+Packages are fetched on the host, by the host's own apt settings, and installed in a container without network.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from pathlib import Path
+
+from . import docker
+from .process import run
+from .store import key_of, produce
+from .versions import versions
+
+BASE = "debian-base"
+RECIPE = 3  # raise when the steps below change
+INSTALL = """set -e
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d
+mkdir -p /etc/postgresql-common; echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root /packages/*.deb > /dev/null
+rm -rf /usr/share/doc /usr/share/man /usr/share/locale /usr/share/info /var/lib/apt/lists/* /var/cache/* /var/log/*.log
+"""
+
+
+def base() -> Path:
+    """The folder with base.tar, the minimal root file system every other one grows from."""
+    table = versions()
+    always = ",".join(table.table["debian"]["always"])
+
+    def make(folder: Path) -> None:
+        run(
+            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={always}", "--aptopt=APT::Install-Recommends false",
+            table.suite, folder / "base.tar",
+        )  # fmt: skip
+
+    return produce(BASE, base_key(), make)
+
+
+def base_image() -> str:
+    """The base as an image, for pods that need no more than a shell."""
+    folder = base()
+    reference = docker.reference("debian", base_key())
+    if not docker.has_image(reference):
+        docker.import_root(folder / "base.tar", reference)
+    return reference
+
+
+def packages(name: str) -> Path:
+    """The folder with the .deb files that a set needs beyond the base, their own needs included."""
+    wanted = versions().debian_set(name)
+    rootfs = base()
+
+    def make(folder: Path) -> None:
+        work = folder / ".apt"
+        for sub in ("state/lists/partial", "cache/archives/partial", "etc"):
+            (work / sub).mkdir(parents=True)
+        with tarfile.open(rootfs / "base.tar") as tar:
+            for member, target in (("./var/lib/dpkg/status", "state/status"), ("./etc/apt/sources.list", "etc/sources.list")):
+                source = tar.extractfile(member) or io.BytesIO()
+                (work / target).write_bytes(source.read())
+        settings = {
+            "Dir::State": work / "state",
+            "Dir::State::status": work / "state/status",
+            "Dir::Cache": work / "cache",
+            "Dir::Etc::sourcelist": work / "etc/sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "APT::Install-Recommends": "false",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+        }
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        run("apt-get", *options, "update", "-qq")
+        run("apt-get", *options, "install", "-y", "-qq", "--download-only", *wanted)
+        for deb in (work / "cache/archives").glob("*.deb"):
+            shutil.move(deb, folder / deb.name)
+        shutil.rmtree(work)
+
+    return produce(f"debs-{name}", packages_key(name), make)
+
+
+def base_key() -> str:
+    always = ",".join(versions().table["debian"]["always"])
+    return key_of(versions().suite, always, str(RECIPE))
+
+
+def packages_key(name: str) -> str:
+    return key_of(base_key(), repr(versions().debian_set(name)))
+
+
+def set_key(name: str) -> str:
+    """The hash of what a set image is made of; the empty name is the base itself."""
+    return key_of(packages_key(name), INSTALL) if name else base_key()
+
+
+def set_image(name: str) -> str:
+    """An image of the base with a set of packages installed; the base for a Dockerfile."""
+    debs = packages(name)
+    reference = docker.reference(f"debian-{name}", set_key(name))
+    if not docker.has_image(reference):
+        with docker.scratch_container(base_image(), mounts={debs: "/packages"}) as container:
+            docker.execute(container, "sh", "-c", INSTALL)
+            docker.commit(container, reference)
+    return reference

@@ -1,0 +1,149 @@
+"""The images of the target: what goes into each, and how to have one.
+
+`ensure(name)` gives an image this host's Docker has; `archive(name)` the file a node imports. Both build only what changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import debian, docker, gobuild, wheels
+from .paths import IMAGES, REPOSITORY
+from .store import artifact_path, key_of, produce
+from .versions import versions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How an image is made: a Debian set to stand on (None: an empty file system), and what is laid on it."""
+
+    set: str | None = None
+    program: str | None = None
+    source: str | None = None
+    folder: str | None = None
+
+
+def _program(name: str, *, folder: str = "program", on: str | None = None) -> Recipe:
+    return Recipe(set=on, program=name, folder=folder)
+
+
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns", "pause")
+# Images of other projects: they change rarely, so a node image carries them.
+SERVICES = ("local-path-provisioner", "cloudnative-pg", "skipper", "kube-state-metrics", "postgresql", "redis", "monitoring")
+# Our own code: loaded into running nodes, so that an edit costs one small import.
+OWN = ("searchapp", "searchengine", "demosite")
+
+RECIPES: dict[str, Recipe] = {
+    **{name: _program(name) for name in CONTROL_PLANE if name not in ("kube-proxy", "coredns", "pause")},
+    "kube-proxy": _program("kube-proxy", on="network"),
+    "coredns": _program("coredns", folder="coredns"),
+    "pause": _program("pause", folder="pause"),
+    "local-path-provisioner": _program("local-path-provisioner"),
+    "cloudnative-pg": _program("manager", folder="cloudnative-pg", on=""),
+    "skipper": _program("skipper", folder="skipper"),
+    "kube-state-metrics": _program("kube-state-metrics", folder="kube-state-metrics"),
+    "postgresql": Recipe(set="postgresql"),
+    "redis": Recipe(set="redis"),
+    "monitoring": Recipe(set="monitoring"),
+    **{name: Recipe(set="python", source=name) for name in OWN},
+}
+
+
+class UnknownImage(ValueError):
+    """There is no image of this name; the text lists those there are."""
+
+
+def _recipe(name: str) -> Recipe:
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise UnknownImage(f"no image {name!r}; there are {', '.join(sorted(RECIPES))}") from None
+
+
+def _build_folder(name: str) -> Path:
+    return IMAGES / (_recipe(name).folder or name)
+
+
+def _key(name: str) -> str:
+    """The hash of an image's inputs; computing it builds nothing."""
+    recipe = _recipe(name)
+    parts: list[str | Path] = [name, repr(recipe), _build_folder(name)]
+    if recipe.program:
+        group = gobuild.GROUP_OF[recipe.program]
+        parts.append(gobuild.key(group))
+    if recipe.set is not None:
+        parts.append(debian.set_key(recipe.set))
+    if recipe.source:
+        parts.append(REPOSITORY / "reference" / recipe.source)
+    return key_of(*parts)
+
+
+def reference(name: str) -> str:
+    """`localhost/site-search/<name>:<tag>`; the operator reads PostgreSQL's version from its image's tag."""
+    key = _key(name)
+    tag = f"{_postgresql_version()}-{key}" if name == "postgresql" else key
+    return docker.reference(name, tag)
+
+
+def _postgresql_version() -> str:
+    deb = next(debian.packages("postgresql").glob("postgresql-15_*.deb"))
+    match = re.search(r"_(\d+\.\d+)", deb.name)
+    if match is None:
+        raise ValueError(f"no version in {deb.name}")
+    return match[1]
+
+
+def archive(name: str) -> Path:
+    """The image as a file for `ctr images import` or `docker load`."""
+    return produce(f"image-{name}", _key(name), lambda folder: _make(name, folder)) / "image.tar"
+
+
+def built(name: str) -> bool:
+    """Whether the archive is there already."""
+    return artifact_path(f"image-{name}", _key(name)).is_dir()
+
+
+def ensure(name: str) -> str:
+    """The reference of an image that this host's Docker has, built or loaded if need be. Raises UnknownImage."""
+    image = reference(name)
+    if not docker.has_image(image):
+        docker.load(archive(name))
+    return image
+
+
+def _make(name: str, folder: Path) -> None:
+    recipe = _recipe(name)
+    context: dict[str, Path] = {}
+    if recipe.program:
+        context[f"program/{recipe.program}"] = gobuild.program(recipe.program)
+    if recipe.source:
+        requirements = _build_folder(name) / "requirements.txt"
+        context["requirements.txt"] = requirements
+        context["wheelhouse"] = wheels.wheelhouse(name, requirements)
+        context["reference/__init__.py"] = REPOSITORY / "reference" / "__init__.py"
+        context[f"reference/{recipe.source}"] = REPOSITORY / "reference" / recipe.source
+    for extra in _build_folder(name).iterdir():
+        if extra.name not in ("Dockerfile", "requirements.txt", "requirements.in", "README.md"):
+            context[extra.name] = extra
+    image = reference(name)
+    docker.build(image, context, _build_folder(name) / "Dockerfile", _arguments(recipe))
+    docker.save([image], folder / "image.tar")
+
+
+def _arguments(recipe: Recipe) -> dict[str, str]:
+    if recipe.set is None:
+        return {}
+    return {"BASE": debian.set_image(recipe.set) if recipe.set else debian.base_image()}
+
+
+def tasks(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
+    """What there is to do for these images, by name; nothing for those already built."""
+    return {name: (lambda name=name: archive(name)) for name in names if not built(name)}
+
+
+def pulled(name: str) -> str:
+    """The upstream image that stands in for ours where a registry answers."""
+    return versions().pulled(name)
