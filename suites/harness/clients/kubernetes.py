@@ -72,10 +72,15 @@ class Cluster:
         return ready
 
     def readiness(self, component: str) -> Readiness:
-        """What the component's own workload says about its replicas."""
+        """What the component's own workload says about its replicas; one that is not there is not ready."""
         workload = self.target.component(component)
         with _named(f"read {workload.kind} {workload.name}"):
-            return objects.readiness(component, workload, self._workload(workload))
+            try:
+                return objects.readiness(component, workload, self._workload(workload))
+            except ApiException as error:
+                if error.status != 404:
+                    raise
+        return Readiness(component=component, ready=0, wanted=0, detail=f"there is no {workload.kind} {workload.name}")
 
     def exec(self, pod: str, container: str, command: Sequence[str]) -> ExecResult:
         """Run a command in a container. A connection that breaks is a result without exit code, not an error."""

@@ -73,6 +73,10 @@ class Readiness:
         """Nothing wanted is not ready: a component scaled to nothing serves nobody."""
         return self.wanted > 0 and self.ready >= self.wanted and not self.detail
 
+    def __str__(self) -> str:
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{self.component}: {self.ready} of {self.wanted} ready{detail}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:

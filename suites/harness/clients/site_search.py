@@ -91,7 +91,7 @@ class SiteSearch:
 
     def health(self) -> str:
         """The name of the pod that answered that it is alive."""
-        return self._checked(self._call("GET", "/health")).headers.get("X-Served-By", "")
+        return _served_by(self._checked(self._call("GET", "/health")))
 
     def ready(self) -> PlatformReadiness:
         """What the platform says of itself; 503 is an answer here, not an error."""
@@ -102,7 +102,7 @@ class SiteSearch:
         return PlatformReadiness(
             status=response.status_code,
             dependencies={name: bool(check.get("healthy")) for name, check in checks.items()},
-            served_by=response.headers.get("X-Served-By", ""),
+            served_by=_served_by(response),
         )
 
     def create_site(self, name: str, base_url: str) -> Site:
@@ -148,7 +148,7 @@ class SiteSearch:
             hits=tuple(Hit(url=hit["url"], title=hit["title"], snippet=hit["snippet"]) for hit in answer["hits"]),
             total=answer["total"],
             degraded=answer["degraded"],
-            served_by=response.headers.get("X-Served-By", ""),
+            served_by=_served_by(response),
         )
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
@@ -177,6 +177,10 @@ class SiteSearch:
             call=f"{request.method} {urlsplit(str(request.url)).path}",
             request_id=response.headers.get("X-Request-ID"),
         )
+
+
+def _served_by(response: httpx.Response) -> str:
+    return str(response.headers.get("X-Served-By", ""))
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

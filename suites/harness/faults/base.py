@@ -53,7 +53,7 @@ class Fault(ABC):
 
     @abstractmethod
     def wait_for_proof(self) -> str:
-        """Wait for a trace of the fault from somewhere else than the call that made it, and tell it. NotReached if none."""
+        """Tell the trace the fault left elsewhere than in the call that made it. Raises NotReached if it left none."""
 
     @classmethod
     @abstractmethod
@@ -103,7 +103,7 @@ class Fault(ABC):
         return proof
 
     def heal(self) -> None:
-        """Undo the fault and wait until the target has recovered. Twice is harmless; a record that stays was not healed."""
+        """Undo the fault and wait for recovery. Twice is harmless; a record that stays tells of a target not healed."""
         if self._record is None:
             return
         self._mark("healing")

@@ -9,7 +9,7 @@ from typing import Any
 from suites.harness.clients.kubernetes import Cluster
 from suites.harness.clients.objects import Pod
 from suites.harness.deadlines import Deadlines
-from suites.harness.errors import FaultError, Unsupported
+from suites.harness.errors import FaultError, NotReached, Unsupported
 from suites.harness.faults.base import Fault
 from suites.harness.faults.records import UndoRecord
 from suites.harness.wait import until
@@ -53,8 +53,8 @@ class KillProcess(Fault):
     """
 
     kind = "kill_process"
-    # The kill itself is over at once; what is recorded is that the pod has to come back.
-    expires_after_s = 0.0
+    # The kill itself is over at once; the longest restart back-off is 5 minutes.
+    expires_after_s = 600.0
 
     _victim: Victim | None = None
 
@@ -142,7 +142,7 @@ def proof_of_kill(victim: Victim, pod: Pod) -> str | None:
     if ended is None or ended.container_id != victim.container_id or ended.finished_at < int(victim.seen_at):
         return None
     if ended.exit_code != _KILLED_EXIT_CODE and ended.signal != _SIGKILL:
-        raise FaultError(
+        raise NotReached(
             f"{pod.name}/{container.name} ended with code {ended.exit_code} ({ended.reason}), not by SIGKILL"
         )
     return f"{pod.name} restarted ({victim.restarts} → {container.restarts}), exit code {ended.exit_code}"

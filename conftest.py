@@ -1,0 +1,9 @@
+"""Registers the suites' fixtures and hooks; they live in suites/fixtures, one family per file."""
+
+pytest_plugins = [
+    "suites.fixtures.evidence",
+    "suites.fixtures.faults",
+    "suites.fixtures.sites",
+    "suites.fixtures.target",
+    "suites.fixtures.traffic",
+]

@@ -1,0 +1,1 @@
+"""What users feel while something breaks."""

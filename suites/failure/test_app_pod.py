@@ -1,0 +1,31 @@
+"""One app pod's process is killed without warning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from suites.harness.checkers.gaps import longest_gap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suites.fixtures.evidence import Judge, Recording
+    from suites.fixtures.traffic import SearchTraffic
+    from suites.harness.faults.pods import KillProcess
+
+
+@pytest.mark.failure
+@pytest.mark.disruptive
+@pytest.mark.objective("failure.app_pod_gap_s")
+def test_searches_are_answered_while_an_app_pod_is_lost(
+    search_traffic: SearchTraffic, process_kill: Callable[[str], KillProcess], history: Recording, judge: Judge
+) -> None:
+    """No client waits longer than promised for its next good answer after one app pod's process got SIGKILL."""
+    with search_traffic:
+        search_traffic.until_steady(for_s=10)
+        with process_kill("app") as kill:
+            kill.observed()
+        search_traffic.run_on(for_s=20)
+    judge("failure.app_pod_gap_s", longest_gap(history.closed(), doubts=search_traffic.doubts))

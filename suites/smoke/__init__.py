@@ -1,0 +1,1 @@
+"""The platform answers at all."""

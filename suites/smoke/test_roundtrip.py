@@ -1,0 +1,85 @@
+"""The shortest ways through every component: a site is scraped, and found."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from suites.harness.checkers.claims import all_true, pages_stored
+from suites.harness.errors import NotReached
+from suites.harness.wait import until
+
+if TYPE_CHECKING:
+    from suites.fixtures.evidence import Judge
+    from suites.fixtures.sites import ScrapedSite, Sites
+    from suites.harness.clients.demosite import DemoPage
+    from suites.harness.clients.site_search import SearchAnswer, SiteSearch
+    from suites.harness.deadlines import Deadlines
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.mark.objective("smoke.scrape_roundtrip")
+def test_a_scrape_stores_every_page_as_it_was_served(sites: Sites, platform: SiteSearch, judge: Judge) -> None:
+    """A new site is scraped to its end, and exactly the pages of its manifest are stored, byte for byte."""
+    site = sites.scraped(pages=30)
+    expected = {page.url: page.checksum for page in site.served.pages}
+    stored = [(page.url, page.checksum) for page in platform.pages(site.id)]
+    judge("smoke.scrape_roundtrip", pages_stored(expected, stored, scrape=site.scrape.status))
+
+
+@pytest.mark.objective("smoke.search_roundtrip")
+def test_scraped_pages_are_found_in_their_site_and_in_no_other(
+    sites: Sites, platform: SiteSearch, deadlines: Deadlines, judge: Judge
+) -> None:
+    """A page is found by its word, also misspelt, with the word marked, and never in another tenant's site."""
+    site, other = sites.scraped(pages=10), sites.scraped(pages=10)
+    for each in (site, other):
+        _wait_until_searchable(platform, each, deadlines)
+    claims: dict[str, bool] = {}
+    for page in site.served.pages[:5]:
+        claims |= _is_found(page, platform.search(site.id, page.word))
+        claims |= _is_among("misspelt", page, platform.search(site.id, misspelt(page.word)))
+        claims[f"{page.word} finds nothing of its site elsewhere"] = page.url not in _urls(
+            platform.search(other.id, page.word)
+        )
+    for page in other.served.pages[:5]:
+        claims |= _is_among("in the other site", page, platform.search(other.id, page.word))
+    judge("smoke.search_roundtrip", all_true(claims))
+
+
+def misspelt(word: str) -> str:
+    """The word with two letters in its middle swapped, as fingers do."""
+    middle = len(word) // 2
+    return word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :]
+
+
+def _wait_until_searchable(platform: SiteSearch, site: ScrapedSite, deadlines: Deadlines) -> None:
+    """Indexing may lag behind storing; how long is not promised here. What is never found is judged below."""
+    last = site.served.pages[-1]
+    with contextlib.suppress(NotReached):
+        until(
+            lambda: _urls(platform.search(site.id, last.word)),
+            where=lambda urls: last.url in urls,
+            within=deadlines.page_searchable_s,
+            what=f"{last.url} found",
+        )
+
+
+def _is_found(page: DemoPage, answer: SearchAnswer) -> dict[str, bool]:
+    first = answer.hits[0] if answer.hits else None
+    return {
+        f"{page.word} finds {page.url} first": first is not None and first.url == page.url,
+        f"{page.word} is marked": first is not None and f"<em>{page.word}</em>" in first.snippet.lower(),
+        f"{page.word} is answered by the search engine": not answer.degraded,
+    }
+
+
+def _is_among(how: str, page: DemoPage, answer: SearchAnswer) -> dict[str, bool]:
+    return {f"{page.word} ({how}) finds {page.url}": page.url in _urls(answer)}
+
+
+def _urls(answer: SearchAnswer) -> list[str]:
+    return [hit.url for hit in answer.hits]
