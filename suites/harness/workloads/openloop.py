@@ -81,6 +81,13 @@ class OpenLoop:
         return self._counts
 
     @property
+    def pid(self) -> int:
+        """The generator's process."""
+        if self._process is None:
+            raise RuntimeError("a generator that was not started has no process")
+        return self._process.pid
+
+    @property
     def log(self) -> Path:
         """What the generator's process had to say beside its report; gone when that was nothing."""
         return self._log
@@ -137,7 +144,7 @@ class OpenLoop:
         self._process.wait(FINISH_WITHIN_S)
         if self._process.stdin is not None:
             self._process.stdin.close()
-        if not self._log.stat().st_size:
+        if self._log.exists() and not self._log.stat().st_size:
             self._log.unlink()
         return self._report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -33,12 +34,11 @@ class Request:
 Requests: TypeAlias = Iterable[Request]
 
 
-@dataclass(frozen=True, slots=True)
 class Repeat:
-    """The same request for ever."""
+    """The same requests in turn, for ever."""
 
-    request: Request
+    def __init__(self, *requests: Request) -> None:
+        self.requests = requests
 
     def __iter__(self) -> Iterator[Request]:
-        while True:
-            yield self.request
+        return itertools.cycle(self.requests)

@@ -56,15 +56,18 @@ class Toy(asyncio.Protocol):
         while (end := self._waiting.find(b"\r\n\r\n")) >= 0:
             head, self._waiting = self._waiting[:end], self._waiting[end + 4 :]
             self._server.arrivals.append(time.monotonic())
-            self._answer(head.split(b" ", 2)[1].decode())
+            delay_s = self._answer(head.split(b" ", 2)[1].decode())
             if b"Connection: close" in head:
-                self.transport.close()
+                asyncio.get_running_loop().call_later(delay_s, self.transport.close)
 
-    def _answer(self, path: str) -> None:
+    def _answer(self, path: str) -> float:
+        """Answer a path; how many seconds later the answer will be whole."""
+        loop = asyncio.get_running_loop()
         match path.split("/")[1:]:
             case ["chunked"]:
                 self.transport.write(CHUNKED[:400])
-                asyncio.get_running_loop().call_later(0.005, self.transport.write, CHUNKED[400:])
+                loop.call_later(0.005, self.transport.write, CHUNKED[400:])
+                return 0.005
             case ["close"]:
                 self.transport.write(WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
                 self.transport.close()
@@ -79,9 +82,11 @@ class Toy(asyncio.Protocol):
             case ["status", status]:
                 self.transport.write(b"HTTP/1.1 %d Told So\r\nContent-Length: 0\r\n\r\n" % int(status))
             case ["slow", ms]:
-                asyncio.get_running_loop().call_later(int(ms) / 1000, self.transport.write, WHOLE)
+                loop.call_later(int(ms) / 1000, self.transport.write, WHOLE)
+                return int(ms) / 1000
             case _:
                 self.transport.write(WHOLE)
+        return 0.0
 
 
 class ToyServer:
