@@ -1,0 +1,1 @@
+"""HTTP: routes, the search path, errors, keys."""

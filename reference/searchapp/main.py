@@ -1,0 +1,152 @@
+"""The API process: its parts, its life, its graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Annotated
+
+import uvicorn
+from fastapi import FastAPI, Query, Response
+
+from reference.searchapp.api import errors, health, scrapes, sites
+from reference.searchapp.api.context import Context
+from reference.searchapp.api.edge import Edge
+from reference.searchapp.api.keys import Keys
+from reference.searchapp.api.search import LIMIT_MOST, OFFSET_MOST, SearchEndpoint
+from reference.searchapp.api.shapes import Failure, SearchResult
+from reference.searchapp.api.wire import Lifecycle, Wire
+from reference.searchapp.settings import Settings
+from reference.searchapp.stores.limits import Limiter
+from reference.searchapp.stores.opened import Stores
+from reference.searchapp.stores.sites import KnownSites
+from reference.searchapp.tasks.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+PORT = 8000
+_POOL_SIZE = 10
+
+
+def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Edge:
+    """The whole API as one ASGI application."""
+    lifecycle = lifecycle or Lifecycle()
+    wire = Wire(version=settings.app_version, pod=settings.pod_name, lifecycle=lifecycle)
+    stores = Stores(settings, pool_size=_POOL_SIZE, name=settings.pod_name)
+    known = KnownSites(stores.database, stores.engine)
+    outbox = Outbox(stores.database, stores.redis, _LazyPublisher(settings.redis_url))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stores.start_monitor()
+        outbox.start()
+        yield
+        await outbox.close()
+        await stores.close()
+
+    app = FastAPI(
+        title="searchapp",
+        version=settings.app_version,
+        description="Sites are scraped, stored and indexed; each is searched on its own.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.context = Context(
+        settings=settings,
+        stores=stores,
+        sites=known,
+        keys=Keys(stores.database),
+        writes=Limiter(stores.redis, kind="write", per_minute=settings.rate_limit_write_per_minute),
+        outbox=outbox,
+        lifecycle=lifecycle,
+    )
+    errors.install(app)
+    for router in (sites.router, scrapes.router, health.router):
+        app.include_router(router)
+    search = SearchEndpoint(settings, stores, known, wire)
+    _document_search(app)
+    return Edge(app, search, wire)
+
+
+def _document_search(app: FastAPI) -> None:
+    """Put `/search` into the OpenAPI document; the edge answers it before routing."""
+
+    @app.get(
+        "/search",
+        tags=["search"],
+        response_model=SearchResult,
+        responses={code: {"model": Failure} for code in (404, 422, 429, 503)},
+    )
+    async def search(
+        site: Annotated[str, Query(description="The id of a site.")],
+        q: Annotated[str, Query(description="What to look for; typos are tolerated.")],
+        limit: Annotated[int, Query(ge=1, le=LIMIT_MOST)] = 20,
+        offset: Annotated[int, Query(ge=0, le=OFFSET_MOST)] = 0,
+    ) -> Response:
+        """Search one site. `X-Cache` says hit, miss or bypass; `X-Degraded` that the search engine was not asked."""
+        raise errors.ApiError(500, "internal_error", f"not routed: {site} {q} {limit} {offset}")
+
+
+class _LazyPublisher:
+    """Celery is imported with the first message: a process that only answers searches starts without it."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis_url = redis_url
+        self._lock = threading.Lock()
+        self._publish: object = None
+
+    def __call__(self, scrape_ids: Sequence[str]) -> None:
+        from reference.searchapp.tasks.broker import Publisher, celery_app
+
+        with self._lock:
+            if not isinstance(self._publish, Publisher):
+                self._publish = Publisher(celery_app(self._redis_url))
+        self._publish(scrape_ids)
+
+
+class _Server(uvicorn.Server):
+    """On SIGTERM: not ready at once, still serving for `drain_s`, then in-flight requests finish. A second one ends it."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_s: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._drain_s = drain_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._lifecycle.draining:
+            super().handle_exit(sig, frame)
+            return
+        self._lifecycle.draining = True
+        log.info("draining", extra={"signal": signal.Signals(sig).name, "drain_s": self._drain_s})
+        asyncio.get_running_loop().call_later(self._drain_s, self._finish)
+
+    def _finish(self) -> None:
+        self.should_exit = True
+
+
+def serve(settings: Settings, *, host: str = "0.0.0.0", port: int = PORT) -> None:  # noqa: S104 - a pod's only door
+    """Answer requests until told to stop."""
+    lifecycle = Lifecycle()
+    config = uvicorn.Config(
+        create_app(settings, lifecycle),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        # Longer than any ingress keeps an idle connection, so that the ingress is the one to close it.
+        timeout_keep_alive=120,
+        timeout_graceful_shutdown=10,
+        backlog=2048,
+    )
+    _Server(config, lifecycle, settings.drain_s).run()

@@ -1,0 +1,1 @@
+"""What the platform keeps: PostgreSQL, Redis, the search engine."""

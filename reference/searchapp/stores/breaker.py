@@ -1,0 +1,69 @@
+"""A circuit breaker: a dependency that does not answer costs requests nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from reference.searchapp import metrics
+
+log = logging.getLogger(__name__)
+
+
+class Unavailable(Exception):
+    """A dependency cannot serve this call; nothing was done. Names the dependency."""
+
+    def __init__(self, dependency: str, why: str) -> None:
+        super().__init__(f"{dependency}: {why}")
+        self.dependency = dependency
+        self.why = why
+
+
+@dataclass(slots=True, kw_only=True)
+class Breaker:
+    """Open after `failures_to_open` failures in a row or one failed probe; closed by the first success.
+
+    While it is open only the health monitor's probe calls the dependency, so recovery needs no traffic.
+    """
+
+    dependency: str
+    failures_to_open: int = 3
+    healthy: bool | None = None
+    latency_ms: float | None = None
+    error: str | None = None
+    checked_at: float = 0.0
+    _failures: int = field(default=0, init=False)
+    _open: bool = field(default=False, init=False)
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def require_closed(self) -> None:
+        if self._open:
+            raise Unavailable(self.dependency, self.error or "circuit open")
+
+    def succeeded(self) -> None:
+        if self._failures or self._open:
+            if self._open:
+                log.warning("circuit closed", extra={"dependency": self.dependency})
+            self._failures, self._open = 0, False
+
+    def failed(self, error: str) -> None:
+        self._failures += 1
+        self.error = error
+        if self._failures >= self.failures_to_open and not self._open:
+            self._open = True
+            log.warning("circuit opened", extra={"dependency": self.dependency, "error": error})
+
+    def probed(self, latency_ms: float, error: str | None) -> None:
+        """Take over what the monitor's probe saw."""
+        self.healthy, self.latency_ms, self.checked_at = error is None, latency_ms, time.monotonic()
+        metrics.dependency_up.labels(self.dependency).set(1 if error is None else 0)
+        if error is None:
+            self.error = None
+            self.succeeded()
+        else:
+            self._failures = self.failures_to_open
+            self.failed(error)

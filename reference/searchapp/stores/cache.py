@@ -1,0 +1,109 @@
+"""Answers of searches: a small store in the process in front of Redis, both valid for one generation of a site.
+
+A generation is a random token in Redis that each completed scrape and each deletion replaces. A replica trusts the one
+it read for at most GENERATION_TRUST_S; whoever changes a site replaces the token and waits that long before it says
+"done", so that nobody is given an older answer after that. Where the token cannot be read nothing is served from cache.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from reference.searchapp.stores.redis import Command
+
+GENERATION_TRUST_S = 0.25
+_LOCAL_BYTES = 32 * 1024 * 1024
+_HEAD = struct.Struct("<d??16s")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A search's body as sent, and until when it may be sent again (Unix seconds)."""
+
+    body: bytes
+    has_results: bool
+    degraded: bool
+    expires_at: float
+
+    def packed(self, generation: str) -> bytes:
+        return _HEAD.pack(self.expires_at, self.has_results, self.degraded, generation.encode()) + self.body
+
+    @classmethod
+    def unpacked(cls, raw: bytes, generation: str) -> Answer | None:
+        """The answer, unless it is of another generation or has expired."""
+        expires_at, has_results, degraded, of_generation = _HEAD.unpack_from(raw)
+        if of_generation.rstrip(b"\0").decode() != generation or expires_at < time.time():
+            return None
+        return cls(raw[_HEAD.size :], has_results, degraded, expires_at)
+
+
+class Generations:
+    """Which generation of each site this replica has seen, and how long ago."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[str, float]] = {}
+
+    def current(self, site_id: str) -> str | None:
+        """The site's generation if it was read recently enough, else None: read it again."""
+        seen = self._seen.get(site_id)
+        if seen is None or time.monotonic() - seen[1] > GENERATION_TRUST_S:
+            return None
+        return seen[0]
+
+    def learned(self, site_id: str, raw: bytes | None, asked_at: float) -> str:
+        """Take over what Redis said to a question sent at `asked_at` (monotonic)."""
+        generation = raw.decode() if raw else "0"
+        if len(self._seen) > 10_000:
+            self._seen.clear()
+        self._seen[site_id] = (generation, asked_at)
+        return generation
+
+
+class LocalAnswers:
+    """The least recently used go first once the bytes are spent."""
+
+    def __init__(self, limit_bytes: int = _LOCAL_BYTES) -> None:
+        self._limit = limit_bytes
+        self._bytes = 0
+        self._answers: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._answers
+
+    def get(self, key: str, generation: str) -> Answer | None:
+        found = self._answers.get(key)
+        if found is None:
+            return None
+        if found[0] != generation or found[1].expires_at < time.time():
+            self._drop(key)
+            return None
+        self._answers.move_to_end(key)
+        return found[1]
+
+    def put(self, key: str, generation: str, answer: Answer) -> None:
+        if key in self._answers:
+            self._drop(key)
+        self._answers[key] = (generation, answer)
+        self._bytes += len(answer.body)
+        while self._bytes > self._limit:
+            self._drop(next(iter(self._answers)))
+
+    def _drop(self, key: str) -> None:
+        self._bytes -= len(self._answers.pop(key)[1].body)
+
+
+def generation_key(site_id: str) -> str:
+    return f"generation:{site_id}"
+
+
+def answer_key(key: str) -> str:
+    return f"answer:{key}"
+
+
+def new_generation(site_id: str) -> Command:
+    """The command that makes every cached answer of a site invalid."""
+    return ("SET", generation_key(site_id), secrets.token_hex(8))

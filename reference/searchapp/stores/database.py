@@ -1,0 +1,212 @@
+"""PostgreSQL: bounded transactions that survive a failover.
+
+A transaction that met a dead connection before its commit was sent is run once more on a fresh one: nothing of it
+can have stayed. One whose commit was sent and not answered has an unknown outcome, unless the work is idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from reference.searchapp import metrics
+from reference.searchapp.settings import DB_READ_TIMEOUT_S, DB_WRITE_TIMEOUT_S
+from reference.searchapp.stores.breaker import Breaker, Unavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+# Answers of a server that is not, or no longer, the primary.
+_NOT_PRIMARY = {"25006"}
+
+
+class OutcomeUnknown(Exception):
+    """The commit was sent and never answered: the write may or may not have taken effect."""
+
+
+class _Attempt:
+    """One run of a transaction: how far it got, and the socket to cut if it gets stuck."""
+
+    def __init__(self) -> None:
+        self.committing = False
+        self.given_up = False
+        self.fd: int | None = None
+
+    def require_wanted(self) -> None:
+        """Stop an attempt whose caller was already told that nothing was written."""
+        if self.given_up:
+            raise TimeoutError("given up")
+
+    def cut(self) -> None:
+        """Make whatever waits on this attempt's connection fail at once.
+
+        Cancelling is not enough: the driver would then wait for the server, which is what is frozen.
+        """
+        self.given_up = True
+        if self.fd is None:
+            return
+        with suppress(OSError), socket.socket(fileno=os.dup(self.fd)) as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+
+def async_url(database_url: str) -> Any:
+    """The contract's `postgresql://` URL for SQLAlchemy's psycopg driver."""
+    return make_url(database_url).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """A pool of connections to the primary."""
+
+    def __init__(self, database_url: str, *, pool_size: int, name: str) -> None:
+        self.breaker = Breaker(dependency="database")
+        self._engine = create_async_engine(
+            async_url(database_url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=1.0,
+            pool_recycle=300,
+            # No pre-ping: a dead connection shows at the first statement and the transaction is run again on a fresh
+            # one, while a ping to a frozen server could not be cut short.
+            pool_pre_ping=False,
+            connect_args={
+                "connect_timeout": 2,
+                "target_session_attrs": "read-write",
+                "application_name": f"searchapp-{name}"[:63],
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 5000,
+                "options": "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000",
+            },
+        )
+        self._abandoned: set[asyncio.Task[Any]] = set()
+        pool = self._engine.pool
+        metrics.db_connections_active.set_function(lambda: float(pool.checkedout()))  # type: ignore[attr-defined]
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]], *, timeout_s: float = DB_READ_TIMEOUT_S) -> T:
+        """What `work` finds, or Unavailable."""
+        return await self._run(work, idempotent=True, timeout_s=timeout_s)
+
+    async def write(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        *,
+        idempotent: bool = False,
+        timeout_s: float = DB_WRITE_TIMEOUT_S,
+    ) -> T:
+        """What `work` returns, committed. Unavailable: nothing was written. OutcomeUnknown: it may have been."""
+        return await self._run(work, idempotent=idempotent, timeout_s=timeout_s)
+
+    async def probe(self) -> None:
+        """Ask the server for a sign of life, past the breaker."""
+        await self._bounded(_one, _Attempt(), timeout_s=1.0)
+
+    async def close(self) -> None:
+        for task in self._abandoned:
+            task.cancel()
+        await self._engine.dispose()
+
+    async def _run(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], *, idempotent: bool, timeout_s: float
+    ) -> T:
+        self.breaker.require_closed()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        may_have_committed = False
+        for last in (False, True):
+            attempt = _Attempt()
+            try:
+                answer = await self._bounded(work, attempt, timeout_s=deadline - loop.time())
+            except IntegrityError:
+                self.breaker.succeeded()
+                raise
+            except (OperationalError, InterfaceError, InternalError, PoolTimeout, TimeoutError, OSError) as error:
+                if not _is_connection_failure(error):
+                    raise
+                self.breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
+                may_have_committed = may_have_committed or attempt.committing
+                retry = not last and loop.time() < deadline and (idempotent or not attempt.committing)
+                if retry:
+                    continue
+                if may_have_committed:
+                    raise OutcomeUnknown(_first_line(error)) from error
+                raise Unavailable("database", _first_line(error)) from error
+            self.breaker.succeeded()
+            return answer
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
+    async def _bounded(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], attempt: _Attempt, *, timeout_s: float
+    ) -> T:
+        task = asyncio.ensure_future(self._transaction(work, attempt))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=max(timeout_s, 0.01))
+        except asyncio.CancelledError:
+            self._abandon(task, attempt)
+            raise
+        if not done:
+            self._abandon(task, attempt)
+            raise TimeoutError(f"no answer within {timeout_s:.1f} s")
+        return task.result()
+
+    def _abandon(self, task: asyncio.Task[Any], attempt: _Attempt) -> None:
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
+        attempt.cut()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.info("abandoned transaction ended", extra={"error": _first_line(error)})
+
+    async def _transaction(self, work: Callable[[AsyncConnection], Awaitable[T]], attempt: _Attempt) -> T:
+        async with self._engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            driver = raw.driver_connection
+            assert driver is not None
+            attempt.fd = driver.fileno()
+            try:
+                attempt.require_wanted()
+                answer = await work(connection)
+                attempt.require_wanted()
+                attempt.committing = True
+                await connection.commit()
+                attempt.committing = False
+            except DBAPIError as error:
+                if _sqlstate(error) in _NOT_PRIMARY:
+                    await connection.invalidate()
+                raise
+            finally:
+                attempt.fd = None
+            return answer
+
+
+async def _one(connection: AsyncConnection) -> None:
+    await connection.execute(text("select 1"))
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def _is_connection_failure(error: BaseException) -> bool:
+    """Whether the server was lost, or is not one that may serve us, rather than the statement being wrong."""
+    if isinstance(error, (PoolTimeout, TimeoutError, OSError)):
+        return True
+    state = _sqlstate(error)
+    # 08 connection, 53 resources, 57 operator intervention (shutdown, cancelled by timeout), 25006 read-only.
+    return state is None or state[:2] in {"08", "53", "57"} or state in _NOT_PRIMARY
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]

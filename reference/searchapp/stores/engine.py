@@ -1,0 +1,124 @@
+"""The search engine's HTTP API on the request path: one pool of kept connections, bounded, behind a breaker."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import aiohttp
+import orjson
+
+from reference.searchapp.settings import CONNECT_TIMEOUT_S, ENGINE_TIMEOUT_S
+from reference.searchapp.stores.breaker import Breaker, Unavailable
+
+# Marks that no text contains: the snippet is escaped before they become tags, so a page cannot smuggle in its own.
+MARK_START, MARK_END = "\x02", "\x03"
+_JSON = {"Content-Type": "application/json"}
+
+
+class NoIndex(Exception):
+    """The engine answers but has no index for this site."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One page of results, whoever found them."""
+
+    hits: list[dict[str, str]]
+    total: int
+
+
+def index_uid(site_id: str) -> str:
+    return f"site-{site_id}"
+
+
+def snippet(marked: str) -> str:
+    """Text with private marks as HTML with `<em>`."""
+    return escape(marked, quote=False).replace(MARK_START, "<em>").replace(MARK_END, "</em>")
+
+
+class SearchEngine:
+    """Searches of one engine; Unavailable when it does not answer in time."""
+
+    def __init__(self, url: str, master_key: str) -> None:
+        self.breaker = Breaker(dependency="search_engine", failures_to_open=3)
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {master_key}"} if master_key else {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def search(self, site_id: str, q: str, *, limit: int, offset: int) -> Found:
+        """Hits with snippets. NoIndex when the site has none."""
+        self.breaker.require_closed()
+        body = orjson.dumps(
+            {
+                "q": q,
+                "limit": limit,
+                "offset": offset,
+                "attributesToRetrieve": ["url", "title"],
+                "attributesToCrop": ["content"],
+                "cropLength": 30,
+                "attributesToHighlight": ["content"],
+                "highlightPreTag": MARK_START,
+                "highlightPostTag": MARK_END,
+            }
+        )
+        status, answer = await self._call("POST", f"/indexes/{index_uid(site_id)}/search", body)
+        if status == 200:
+            return Found(hits=[_hit(hit) for hit in answer["hits"]], total=int(answer["estimatedTotalHits"]))
+        if answer.get("code") == "index_not_found":
+            raise NoIndex(site_id)
+        raise Unavailable("search_engine", f"{status} {answer.get('code', '')}")
+
+    async def has_index(self, site_id: str) -> bool:
+        """Whether the engine knows the site; what is left to ask when the database is gone."""
+        self.breaker.require_closed()
+        status, _ = await self._call("GET", f"/indexes/{index_uid(site_id)}/stats", None)
+        return status == 200
+
+    async def drop_index(self, site_id: str) -> None:
+        """Ask for the site's index to be removed; one that does not exist is fine."""
+        self.breaker.require_closed()
+        await self._call("DELETE", f"/indexes/{index_uid(site_id)}", None)
+
+    async def probe(self) -> None:
+        """Ask for a sign of life, past the breaker."""
+        status, answer = await self._call("GET", "/health", None)
+        if status != 200:
+            raise Unavailable("search_engine", f"{status} {answer.get('code', '')}")
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _call(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(total=ENGINE_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+                # As many as the engine can work on at once and some that wait; more would only queue there.
+                connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=30, ttl_dns_cache=5),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        try:
+            async with self._session.request(
+                method, self._url + path, data=body, headers=_JSON if body else None
+            ) as response:
+                raw = await response.read()
+                answer = orjson.loads(raw) if raw else {}
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, orjson.JSONDecodeError) as error:
+            why = f"{type(error).__name__}: {error}".rstrip(": ")
+            self.breaker.failed(why)
+            raise Unavailable("search_engine", why) from error
+        if response.status >= 500:
+            self.breaker.failed(f"{response.status}")
+            raise Unavailable("search_engine", f"{response.status} {answer.get('code', '')}")
+        self.breaker.succeeded()
+        return response.status, answer
+
+
+def _hit(hit: dict[str, Any]) -> dict[str, str]:
+    formatted = hit.get("_formatted", {})
+    return {"url": hit["url"], "title": hit["title"], "snippet": snippet(formatted.get("content", ""))}

@@ -1,0 +1,1 @@
+"""Scraping: crawler, outbox, Celery worker."""
