@@ -164,9 +164,10 @@ class Run:
             self._evidence[check] = _new_folder(self.path / "evidence", folder_name(check))
         return self._evidence[check]
 
-    @property
-    def history_paths(self) -> list[Path]:
-        return sorted((self.path / "evidence").glob("*/history.jsonl"))
+    def evidence_path(self, check: str) -> str:
+        """That folder as a verdict names it: as seen from where the command runs, if it lies below."""
+        folder = self.evidence_dir(check).resolve()
+        return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
 
     @property
     def logs_dir(self) -> Path:

@@ -41,20 +41,20 @@ def why(result: Gated, objective: str) -> str:
 
 def test_a_pass_for_every_gating_objective_is_go(tmp_path: Path) -> None:
     result = gated(written_run(tmp_path, ready_verdict(), search_verdict()))
-    assert result.decision == Decision.GO == 0
+    assert result.decision is Decision.GO and int(result.decision) == 0
     assert result.headline() == "GATE: GO all 2 gating objectives passed"
 
 
 def test_one_fail_is_no_go_and_says_which(tmp_path: Path) -> None:
     result = gated(written_run(tmp_path, ready_verdict(), search_verdict(312.0)))
-    assert result.decision == Decision.NO_GO == 1
+    assert result.decision is Decision.NO_GO and int(result.decision) == 1
     assert result.headline() == "GATE: NO-GO 1 of 2 gating objectives failed: load.search_p95_ms"
     assert "312 ms, at most 200 ms" in why(result, SEARCH.id) and "runbook search-latency" in why(result, SEARCH.id)
 
 
 def test_an_inconclusive_verdict_is_inconclusive(tmp_path: Path) -> None:
     result = gated(written_run(tmp_path, ready_verdict(), search_verdict(doubts=("generator late",))))
-    assert result.decision == Decision.INCONCLUSIVE == 2
+    assert result.decision is Decision.INCONCLUSIVE and int(result.decision) == 2
     assert "generator late" in why(result, SEARCH.id)
 
 
