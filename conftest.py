@@ -3,6 +3,7 @@
 pytest_plugins = [
     "suites.fixtures.evidence",
     "suites.fixtures.faults",
+    "suites.fixtures.load",
     "suites.fixtures.sites",
     "suites.fixtures.target",
     "suites.fixtures.traffic",

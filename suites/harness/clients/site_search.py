@@ -12,7 +12,7 @@ import httpx
 from suites.harness.errors import ApiError, ClientError
 
 _ANSWERED_S = 10.0
-_PAGES_PER_CALL = 100
+_ITEMS_PER_CALL = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +109,11 @@ class SiteSearch:
         answer = self._json("POST", "/sites", json={"name": name, "base_url": base_url})
         return Site(id=str(answer["id"]), base_url=answer["base_url"])
 
+    def sites(self) -> Iterator[Site]:
+        """Every site there is."""
+        for item in self._listed("/sites"):
+            yield Site(id=str(item["id"]), base_url=item["base_url"])
+
     def delete_site(self, site_id: str) -> None:
         """Remove a site with its pages and index entries; one that is gone already is no error."""
         response = self._call("DELETE", f"/sites/{site_id}")
@@ -124,14 +129,8 @@ class SiteSearch:
 
     def pages(self, site_id: str) -> Iterator[Page]:
         """Every stored page of a site."""
-        offset = 0
-        while True:
-            answer = self._json("GET", f"/sites/{site_id}/pages", params={"limit": _PAGES_PER_CALL, "offset": offset})
-            for item in answer["items"]:
-                yield Page(url=item["url"], title=item["title"], checksum=item["checksum"])
-            offset += len(answer["items"])
-            if not answer["items"] or offset >= answer["total"]:
-                return
+        for item in self._listed(f"/sites/{site_id}/pages"):
+            yield Page(url=item["url"], title=item["title"], checksum=item["checksum"])
 
     def search(self, site_id: str, query: str, *, limit: int = 20) -> SearchAnswer:
         """Search past the cache where the platform allows that: the checks ask for what is stored now."""
@@ -150,6 +149,16 @@ class SiteSearch:
             degraded=answer["degraded"],
             served_by=_served_by(response),
         )
+
+    def _listed(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """Every item of a list that the platform gives in parts."""
+        offset = 0
+        while True:
+            answer = self._json("GET", path, params={"limit": _ITEMS_PER_CALL, "offset": offset})
+            yield from answer["items"]
+            offset += len(answer["items"])
+            if not answer["items"] or offset >= answer["total"]:
+                return
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         return _object(self._checked(self._call(method, path, **arguments)))

@@ -80,6 +80,11 @@ def around(history: History, order: str, times: dict[str, float]) -> History:
 
 def answered(probes: Iterable[Probes]) -> None:
     """Wait until each stream has had more good answers."""
-    for stream in [stream for running in probes for stream in running.streams.values()]:
-        wanted = stream.counts.ok + STEADY_ANSWERS
-        until(lambda stream=stream, wanted=wanted: stream.counts.ok >= wanted, within=20, every=0.1, what="answers")  # type: ignore[misc]
+    streams = [stream for running in probes for stream in running.streams.values()]
+    wanted = [stream.counts.ok + STEADY_ANSWERS for stream in streams]
+    until(
+        lambda: all(stream.counts.ok >= want for stream, want in zip(streams, wanted, strict=True)),
+        within=20,
+        every=0.1,
+        what="good answers",
+    )

@@ -1,0 +1,61 @@
+"""Searches of the corpus at a given rate, each run with its own history."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reports.records import History
+from suites.harness.workloads.corpus import Corpus
+from suites.harness.workloads.openloop import OpenLoop
+from suites.harness.workloads.plan import ScheduleReport
+from suites.harness.workloads.queries import QueryMix
+
+# Long enough for an answer that is useless to be told from one that never comes.
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRun:
+    """What clients saw, and how well the generator kept its schedule."""
+
+    history: History
+    report: ScheduleReport
+
+    @property
+    def schedule_facts(self) -> dict[str, Any]:
+        return {**asdict(self.report), "cpu_ms_per_request": self.report.cpu_ms_per_request}
+
+
+class Searches:
+    """Open-model searches; runs of the same stream ask for the same in the same order."""
+
+    timeout_ms = TIMEOUT_S * 1000.0
+
+    def __init__(self, corpus: Corpus, *, base_url: str, folder: Path, seed: int) -> None:
+        self.corpus = corpus
+        self._titles = corpus.titles
+        self._base_url = base_url
+        self._folder = folder
+        self._seed = seed
+
+    def run(
+        self, name: str, *, rate_hz: float, duration_s: float, stream: int = 0, use_cache: bool = True
+    ) -> SearchRun:
+        """Search for that long, then read the history `name`.jsonl, closed on disk."""
+        path = self._folder / f"{name}.jsonl"
+        report = (
+            OpenLoop(
+                base_url=self._base_url,
+                rate_hz=rate_hz,
+                duration_s=duration_s,
+                requests=QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache),
+                history=path,
+                client=f"search-{name}",
+                timeout_s=TIMEOUT_S,
+            )
+            .start()
+            .wait()
+        )
+        return SearchRun(history=History.read(path), report=report)
