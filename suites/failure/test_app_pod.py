@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.fixtures.evidence import Judge, Recording
-    from suites.fixtures.traffic import SearchTraffic
     from suites.harness.faults.pods import KillProcess
+    from suites.harness.traffic import SearchTraffic
 
 
 @pytest.mark.failure

@@ -114,6 +114,11 @@ class Target:
             may_break=may_break,
         )
 
+    @property
+    def label(self) -> str:
+        """How reports name it: `kind: kind-site-search/site-search`."""
+        return f"{self.name}: {self.context}/{self.namespace}"
+
     def component(self, name: str) -> Component:
         """The component of that name. Raises TargetError naming those there are."""
         try:

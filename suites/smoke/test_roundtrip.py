@@ -13,10 +13,10 @@ from suites.harness.wait import until
 
 if TYPE_CHECKING:
     from suites.fixtures.evidence import Judge
-    from suites.fixtures.sites import ScrapedSite, Sites
     from suites.harness.clients.demosite import DemoPage
     from suites.harness.clients.site_search import SearchAnswer, SiteSearch
     from suites.harness.deadlines import Deadlines
+    from suites.harness.sites import ScrapedSite, Sites
 
 pytestmark = pytest.mark.smoke
 
@@ -41,7 +41,7 @@ def test_scraped_pages_are_found_in_their_site_and_in_no_other(
     claims: dict[str, bool] = {}
     for page in site.served.pages[:5]:
         claims |= _is_found(page, platform.search(site.id, page.word))
-        claims |= _is_among("misspelt", page, platform.search(site.id, misspelt(page.word)))
+        claims |= _is_among("misspelt", page, platform.search(site.id, _misspelt(page.word)))
         claims[f"{page.word} finds nothing of its site elsewhere"] = page.url not in _urls(
             platform.search(other.id, page.word)
         )
@@ -50,10 +50,10 @@ def test_scraped_pages_are_found_in_their_site_and_in_no_other(
     judge("smoke.search_roundtrip", all_true(claims))
 
 
-def misspelt(word: str) -> str:
-    """The word with two letters in its middle swapped, as fingers do."""
-    middle = len(word) // 2
-    return word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :]
+def _misspelt(word: str) -> str:
+    """The word with two neighbouring letters of its later half swapped, as fingers do."""
+    place = next(at for at in range(len(word) // 2, len(word)) if word[at] != word[at - 1])
+    return word[: place - 1] + word[place] + word[place - 1] + word[place + 1 :]
 
 
 def _wait_until_searchable(platform: SiteSearch, site: ScrapedSite, deadlines: Deadlines) -> None:

@@ -24,7 +24,7 @@ class DemoPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSite:
-    """A site of the demo website, chosen by its URL."""
+    """A site of the demo website, chosen by its URL, and the pages of it that are served without error."""
 
     base_url: str
     pages: tuple[DemoPage, ...]
@@ -40,7 +40,7 @@ def demo_site(cluster: Cluster, **spec: int) -> DemoSite:
     answer = cluster.service_get(service, f"{path}manifest.json")
     try:
         entries = json.loads(answer)["pages"]
-        pages = tuple(_page(base_url, entry) for entry in entries)
+        pages = tuple(_page(base_url, entry) for entry in entries if entry["status"] == 200)
     except (ValueError, TypeError, KeyError) as error:
         raise ClientError(f"{base_url}manifest.json is no manifest ({error!r}): {answer[:200]!r}") from error
     return DemoSite(base_url=base_url, pages=pages)

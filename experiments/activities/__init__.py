@@ -1,0 +1,1 @@
+"""What an experiment can do and look at; thin, over suites.harness."""
