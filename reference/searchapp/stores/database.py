@@ -71,6 +71,7 @@ class Database:
         self.breaker = Breaker(dependency="database")
         self._engine = create_async_engine(
             async_url(database_url),
+            hide_parameters=True,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=1.0,

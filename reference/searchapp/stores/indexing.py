@@ -25,7 +25,6 @@ _REQUEST_TIMEOUT_S = 10
 _POLL_LEAST_S, _POLL_MOST_S = 0.02, 0.5
 # An engine that works on one batch for longer than this has lost it.
 _TASK_TIMEOUT_S = 120.0
-_INDEXES_A_PAGE = 500
 
 
 class IndexRefused(Exception):
@@ -54,24 +53,14 @@ class Indexer:
         ids: list[str | int] = list(page_ids)
         await self._done(lambda client: client.index(index_uid(site_id)).delete_documents(ids))
 
-    async def count(self, site_id: str) -> int | None:
-        """How many pages the site's index holds; None without an index."""
-        try:
-            stats = await self._ask(lambda client: client.index(index_uid(site_id)).get_stats())
-        except IndexRefused:
-            return None
-        return int(stats.number_of_documents)
-
-    async def site_ids(self) -> set[str]:
-        """The sites that have an index."""
-        found: set[str] = set()
-        while True:
-            window = {"limit": _INDEXES_A_PAGE, "offset": len(found)}
-            results = await self._ask(lambda client, window=window: client.get_raw_indexes(window))  # type: ignore[misc]
-            uids = [one["uid"] for one in (results["results"] if isinstance(results, dict) else results)]
-            found.update(uid.removeprefix("site-") for uid in uids if uid.startswith("site-"))
-            if len(uids) < _INDEXES_A_PAGE:
-                return found
+    async def counts(self) -> dict[str, int]:
+        """How many pages each site's index holds."""
+        stats = await self._ask(lambda client: client.get_all_stats())
+        return {
+            uid.removeprefix("site-"): int(index["numberOfDocuments"])
+            for uid, index in stats["indexes"].items()
+            if uid.startswith("site-")
+        }
 
     async def drop(self, site_id: str) -> None:
         """The site's index is gone."""

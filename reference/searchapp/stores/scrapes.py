@@ -35,7 +35,10 @@ _STORE = text(
     """
     insert into pages (id, site_id, url, title, content, checksum, seen_at)
     select id, :site_id, url, title, content, checksum, now()
-    from unnest(:ids, :urls, :titles, :contents, :checksums) as given (id, url, title, content, checksum)
+    from unnest(
+        cast(:ids as text[]), cast(:urls as text[]), cast(:titles as text[]), cast(:contents as text[]),
+        cast(:checksums as text[])
+    ) as given (id, url, title, content, checksum)
     order by id
     on conflict (id) do update set title = excluded.title, content = excluded.content, checksum = excluded.checksum,
         seen_at = excluded.seen_at
@@ -47,8 +50,8 @@ _SEEN = text(
     where site_id = :site_id and seen_at >= :since and id > :after order by id limit :limit
     """
 )
-_GONE = text("select id from pages where site_id = :site_id and seen_at < :since and not (url = any(:kept))")
-_REMOVE = text("delete from pages where site_id = :site_id and seen_at < :since and id = any(:ids)")
+_GONE = text("select id from pages where site_id = :site_id and seen_at < :since and not (url = any(cast(:kept as text[])))")
+_REMOVE = text("delete from pages where site_id = :site_id and seen_at < :since and id = any(cast(:ids as text[]))")
 _END = text(
     """
     update scrapes set status = :status, error = :error, finished_at = now(), lease = null

@@ -38,7 +38,7 @@ _DUE = text(
     order by created_at limit :batch for update skip locked
     """
 )
-_SENT = text("update scrapes set dispatched_at = now() where id = any(:ids)")
+_SENT = text("update scrapes set dispatched_at = now() where id = any(cast(:ids as text[]))")
 _ABANDONED = text(
     """
     update scrapes set status = 'queued', lease = null, dispatched_at = null

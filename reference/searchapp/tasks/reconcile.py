@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from contextlib import suppress
 
 from sqlalchemy import text
@@ -21,9 +22,8 @@ log = logging.getLogger(__name__)
 
 _EVERY_S = 15.0
 _BATCH = 500
-# One process at a time, whichever comes first.
-_LOCK = text("select pg_try_advisory_xact_lock(6210221)")
-
+# Held by one process at a time and longer than a round takes; it expires by itself.
+_TURN_KEY, _TURN_MS = "reconcile:turn", 120_000
 _SITES = text(
     """
     select s.id, count(p.id) as pages from sites s left join pages p on p.site_id = s.id
@@ -46,7 +46,9 @@ class Reconciler:
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self._stores = stores
         self._indexer = Indexer(settings.meilisearch_url, settings.meili_master_key)
+        self._name = secrets.token_hex(8)
         self._task: asyncio.Task[None] | None = None
+        self._differing: dict[str, tuple[int, int]] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._forever())
@@ -58,33 +60,50 @@ class Reconciler:
                 await self._task
 
     async def reconcile(self) -> None:
-        """One comparison, and what follows from it."""
+        """One comparison, and what follows from it. A difference counts once it is seen twice: between the two
+        questions a scrape may have ended."""
         indexed = await self._indexer.counts()
         known = await self._stores.database.read(_site_ids)
         for site_id in indexed.keys() - known:
             log.warning("dropping an index without a site", extra={"site": site_id})
             await self._indexer.drop(site_id)
-        for site_id, pages in (await self._stores.database.read(_page_counts)).items():
-            if pages != indexed.get(site_id, 0):
-                log.warning(
-                    "index differs", extra={"site": site_id, "stored": pages, "indexed": indexed.get(site_id, 0)}
-                )
-                await self._rebuild(site_id)
+        stored = await self._stores.database.read(_page_counts)
+        differing = {
+            site_id: (pages, indexed.get(site_id, 0))
+            for site_id, pages in stored.items()
+            if pages != indexed.get(site_id, 0)
+        }
+        twice = [site_id for site_id, counts in differing.items() if self._differing.get(site_id) == counts]
+        self._differing = differing
+        for site_id in twice:
+            pages, found = differing[site_id]
+            log.warning("index differs", extra={"site": site_id, "stored": pages, "indexed": found})
+            await self._rebuild(site_id, surplus=found > pages)
 
-    async def _rebuild(self, site_id: str) -> None:
+    async def _rebuild(self, site_id: str, *, surplus: bool) -> None:
+        if surplus:
+            # Searches are answered by the database until it is filled again.
+            await self._indexer.drop(site_id)
         await self._indexer.prepare(site_id)
         after = ""
         while pages := await self._stores.database.read(lambda c, after=after: _pages(c, site_id, after)):  # type: ignore[misc]
             await self._indexer.put(site_id, pages)
             after = pages[-1].id
-        with suppress(Unavailable):
-            await self._stores.redis.call(new_generation(site_id))
+        await self._stores.redis.call(new_generation(site_id))
+
+    async def _my_turn(self) -> bool:
+        (granted,) = await self._stores.redis.call(("SET", _TURN_KEY, self._name, "NX", "PX", _TURN_MS))
+        if granted is not None:
+            return True
+        (holder,) = await self._stores.redis.call(("GET", _TURN_KEY))
+        return bool(holder == self._name.encode())
 
     async def _forever(self) -> None:
         while True:
             await asyncio.sleep(_EVERY_S)
             try:
-                await self.reconcile()
+                if await self._my_turn():
+                    await self.reconcile()
             except (Unavailable, OutcomeUnknown, IndexRefused, TimeoutError) as error:
                 log.info("cannot compare now", extra={"error": str(error)})
             except Exception:

@@ -39,10 +39,6 @@ _FIRST_PAUSE_S = 2.0
 _RETRY_LEAST_S, _RETRY_MOST_S = 0.25, 3.0
 
 
-class Released(Exception):
-    """The worker is leaving: the scrape goes back to the queue."""
-
-
 class Scraper:
     """Does scrapes in one event loop; any number at a time."""
 
@@ -100,23 +96,28 @@ class Scraper:
             await self._persist(lambda c: scrapes.again(c, held, error=None, pause_s=0))
             return "released"
         except CrawlFailed as failure:
-            why = str(failure)
-            if failure.final or held.attempts >= _CRAWLS_MOST:
-                await self._persist(lambda c: scrapes.fail(c, held, why))
-                return "failed"
-            pause_s = _FIRST_PAUSE_S * 2.0 ** (held.attempts - 1)
-            await self._persist(lambda c: scrapes.again(c, held, error=why, pause_s=pause_s))
-            return "retried"
+            return await self._failed(held, str(failure), final=failure.final)
         except IndexRefused as refused:
-            why = f"search engine: {refused}"
-            await self._persist(lambda c: scrapes.fail(c, held, why))
-            return "failed"
+            return await self._failed(held, f"search engine: {refused}", final=False)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("scrape met a fault of ours", extra={"scrape": held.id})
+            return await self._failed(held, f"internal: {type(error).__name__}", final=False)
         finally:
             self._running.discard(main)
             beat.cancel()
             with suppress(asyncio.CancelledError, LeaseLost):
                 await beat
         return "completed"
+
+    async def _failed(self, held: Claim, why: str, *, final: bool) -> str:
+        if final or held.attempts >= _CRAWLS_MOST:
+            await self._persist(lambda c: scrapes.fail(c, held, why))
+            return "failed"
+        pause_s = _FIRST_PAUSE_S * 2.0 ** (held.attempts - 1)
+        await self._persist(lambda c: scrapes.again(c, held, error=why, pause_s=pause_s))
+        return "retried"
 
     async def _work(self, work: _Work) -> None:
         held = work.held

@@ -1,0 +1,1 @@
+"""A deterministic website to scrape: page count, size, latency and failures are chosen by URL."""

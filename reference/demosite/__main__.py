@@ -1,0 +1,5 @@
+"""`python -m reference.demosite`."""
+
+from reference.demosite.server import main
+
+raise SystemExit(main())
