@@ -53,18 +53,14 @@ def _text(name: str, made: Report) -> str:
         return json.dumps(made.data, indent=2, allow_nan=False) + "\n"
     if name == "junit":
         return junit(made.data)
-    # The decision's own problems repeat the run's damage with a next step; one of the two is enough.
-    problems = [*made.gated.problems, *(said for said in made.data["problems"] if not said.startswith("damaged: "))]
-    problems += [said for entry in made.evidence for said in entry.problems]
-    return (
-        _environment()
-        .get_template(f"report.{name}.j2")
-        .render(
-            report=made.data,
-            objectives=sorted(made.data["objectives"], key=lambda entry: _ORDER[entry["word"]]),
-            problems=problems,
-            timelines=_timelines(made) if name == "html" else {},
-        )
+    # The gate names the run's damage again; once is enough.
+    shown = [said for said in made.data["gate"]["problems"] if not said.startswith("damaged: ")]
+    template = _environment().get_template(f"report.{name}.j2")
+    return template.render(
+        report=made.data,
+        objectives=sorted(made.data["objectives"], key=lambda entry: _ORDER[entry["word"]]),
+        problems=[*made.data["problems"], *shown],
+        timelines=_timelines(made) if name == "html" else {},
     )
 
 

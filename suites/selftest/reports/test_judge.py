@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.judge import judge, unmeasured
@@ -185,6 +185,7 @@ def test_at_least_and_a_limit_of_zero() -> None:
     error_ratio=st.none() | st.floats(),
     doubts=st.lists(st.text(max_size=5), max_size=2),
 )
+@settings(deadline=None)
 def test_a_pass_needs_everything_and_a_fail_needs_a_believed_violation(
     value: float | None, samples: int, error_ratio: float | None, doubts: list[str]
 ) -> None:

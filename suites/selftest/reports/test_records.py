@@ -61,7 +61,7 @@ def verdict(word: Word = "pass", objective: str = "load.search_p95_ms") -> Verdi
 
 
 @given(st.lists(verdicts, max_size=5))
-@settings(max_examples=50)
+@settings(max_examples=30, deadline=None)
 def test_verdicts_come_back_as_they_were(given_verdicts: list[Verdict]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "verdicts.jsonl"
@@ -72,7 +72,7 @@ def test_verdicts_come_back_as_they_were(given_verdicts: list[Verdict]) -> None:
 
 
 @given(st.lists(operations | marks, max_size=8))
-@settings(max_examples=50)
+@settings(max_examples=30, deadline=None)
 def test_a_history_comes_back_whole_and_in_order_of_time(records: list[Operation | Mark]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.jsonl"
