@@ -70,7 +70,8 @@ class OpenLoop:
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
-        self._started = threading.Event()
+        self._settled = threading.Event()
+        self._began = False
         self._counts = Counts()
         self._report: ScheduleReport | None = None
         self._log = history.with_name(f"{history.stem}.{client}.log")
@@ -109,7 +110,7 @@ class OpenLoop:
         self._reader = threading.Thread(target=self._listen, name=f"generator {self.plan.client}", daemon=True)
         self._reader.start()
         self._tell(pickle.dumps(self.plan))
-        if not self._started.wait(START_WITHIN_S) or self._process.poll() not in (None, 0):
+        if not self._settled.wait(START_WITHIN_S) or not self._began:
             self._kill()
             raise self._error("did not start")
         return self
@@ -163,7 +164,7 @@ class OpenLoop:
         with self._process.stdout as lines:
             for line in lines:
                 self._heard(json.loads(line))
-        self._started.set()
+        self._settled.set()
 
     def _heard(self, message: dict[str, Any]) -> None:
         if "counts" in message:
@@ -171,10 +172,16 @@ class OpenLoop:
         elif "report" in message:
             self._report = ScheduleReport(**message["report"])
         else:
-            self._started.set()
+            self._began = True
+            self._settled.set()
 
     def _kill(self) -> None:
-        if self._process is not None:
+        if self._process is None:
+            return
+        try:
+            # One that closed its output is about to end by itself; its own exit status says more than a kill's.
+            self._process.wait(1.0 if self._reader is not None and not self._reader.is_alive() else 0.0)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
