@@ -89,6 +89,15 @@ def test_evidence_of_two_processes_never_mixes(tmp_path: Path) -> None:
     assert Run.open(run.path).evidence_dir("failure.app_pod").name == "failure.app_pod-2"
 
 
+def test_evidence_is_named_as_seen_from_where_the_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = Run.create(tmp_path / "runs", argv=[])
+    assert run.evidence_path("failure.app_pod") == f"runs/{run.path.name}/evidence/failure.app_pod"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run.evidence_path("failure.app_pod") == str(run.path.resolve() / "evidence" / "failure.app_pod")
+
+
 def test_checks_with_unsafe_names_get_safe_folders_of_their_own() -> None:
     names = [folder_name(check) for check in ("a/b", "a-b", "a:b", "../../etc", "", "search")]
     assert len(set(names)) == len(names)
