@@ -80,7 +80,7 @@ def page(spec: Spec, n: int) -> bytes:
 
 
 def index(spec: Spec) -> bytes:
-    """The page that links to all others; it asks not to be indexed, so that what is found are the site's pages alone."""
+    """The page that links to all others; it asks not to be indexed, so that only the pages are found."""
     links = "\n".join(f'<li><a href="page/{n}">page {n}</a></li>' for n in range(spec.pages))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'

@@ -6,7 +6,10 @@ import itertools
 import random
 from functools import cache
 
-_ONSETS = tuple("b br ch d f fl g gr h j k l m n p pl r s sh st t tr v w".split())
+_ONSETS = (
+    *("b", "br", "ch", "d", "f", "fl", "g", "gr", "h", "j", "k", "l"),
+    *("m", "n", "p", "pl", "r", "s", "sh", "st", "t", "tr", "v", "w"),
+)
 _VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
 _CODAS = ("", "n", "r", "l", "st", "nd", "m")
 _ENDINGS = ("", "ing", "er", "ion", "al", "ly", "ment", "ous")

@@ -110,7 +110,7 @@ class _LazyPublisher:
 
 
 class _Server(uvicorn.Server):
-    """On SIGTERM: not ready at once, still serving for `drain_s`, then in-flight requests finish. A second one ends it."""
+    """On SIGTERM not ready at once, serving for `drain_s` more, then in-flight requests finish; a second one ends it"""
 
     def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_s: float) -> None:
         super().__init__(config)

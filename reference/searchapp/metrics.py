@@ -21,9 +21,7 @@ http_request_duration = Histogram(
     buckets=_REQUEST_BUCKETS_S,
     registry=registry,
 )
-search_queries = Counter(
-    "search_queries_total", "Searches answered.", ("site_id", "has_results"), registry=registry
-)
+search_queries = Counter("search_queries_total", "Searches answered.", ("site_id", "has_results"), registry=registry)
 search_cache = Counter(
     "search_cache_total", "Searches by what the cache did: hit, miss, bypass.", ("result",), registry=registry
 )

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -53,7 +64,7 @@ class Page(Base):
     content: Mapped[str] = mapped_column(Text)
     checksum: Mapped[str] = mapped_column(Text)
     seen_at: Mapped[datetime] = mapped_column(_WHEN, server_default=func.now())
-    # A tsvector may hold 1 MB; the crawler's size limit keeps pages below, left() keeps one odd page from failing a batch.
+    # A tsvector may hold 1 MB; left() keeps one odd page from failing a batch.
     words: Mapped[str] = mapped_column(
         TSVECTOR,
         Computed(

@@ -9,7 +9,7 @@ from typing import Self
 
 QUEUE = "scraping"
 
-# Timeouts of each dependency. A frozen one must cost a request less than a user notices, and nothing once its breaker is open.
+# A frozen dependency must cost a request less than a user notices, and nothing once its breaker is open.
 CONNECT_TIMEOUT_S = 1.0
 ENGINE_TIMEOUT_S = 1.5
 REDIS_TIMEOUT_S = 0.25

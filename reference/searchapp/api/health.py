@@ -32,9 +32,7 @@ async def ready(parts: In) -> Response:
     else:
         status = "ready" if parts.stores.can_search else "unavailable"
     body: dict[str, Any] = {"status": status, "checks": parts.stores.checks()}
-    return Response(
-        orjson.dumps(body), status_code=200 if status == "ready" else 503, media_type="application/json"
-    )
+    return Response(orjson.dumps(body), status_code=200 if status == "ready" else 503, media_type="application/json")
 
 
 @router.get("/metrics", response_class=Response)

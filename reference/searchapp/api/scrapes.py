@@ -60,7 +60,7 @@ async def submit_scrape(
             if idempotency_key is None
             else (Scrape.site_id == site_id) & (Scrape.idempotency_key == idempotency_key)
         )
-        return (await connection.execute(select(*_SCRAPE).where(this))).mappings().one()
+        return (await connection.execute(select(*_SCRAPE).where(this))).one()._asdict()
 
     try:
         accepted = await parts.stores.database.write(work, idempotent=True)
@@ -77,7 +77,8 @@ async def read_scrape(scrape_id: str, parts: In) -> Mapping[str, Any]:
     """How far a scrape is."""
 
     async def work(connection: AsyncConnection) -> Mapping[str, Any] | None:
-        return (await connection.execute(select(*_SCRAPE).where(Scrape.id == scrape_id))).mappings().one_or_none()
+        found = (await connection.execute(select(*_SCRAPE).where(Scrape.id == scrape_id))).one_or_none()
+        return None if found is None else found._asdict()
 
     found = await parts.stores.database.read(work)
     if found is None:

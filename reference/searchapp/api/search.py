@@ -223,9 +223,7 @@ class SearchEndpoint:
     async def _find(self, query: Query) -> tuple[Found, bool]:
         """What the engine finds, else what the database finds and True."""
         try:
-            found = await self._stores.engine.search(
-                query.site_id, query.q, limit=query.limit, offset=query.offset
-            )
+            found = await self._stores.engine.search(query.site_id, query.q, limit=query.limit, offset=query.offset)
         except NoIndex:
             # Never scraped, or the engine lost its data: only then is this a degraded answer.
             degraded = await self._stores.database.read(lambda c: fallback.has_pages(c, query.site_id))
@@ -249,6 +247,4 @@ class SearchEndpoint:
 
 def _too_many() -> Problem:
     wait_s = retry_after_s()
-    return Problem(
-        429, "rate_limited", f"too many searches, try again in {wait_s} s", (b"retry-after", b"%d" % wait_s)
-    )
+    return Problem(429, "rate_limited", f"too many searches, try again in {wait_s} s", (b"retry-after", b"%d" % wait_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -21,9 +22,7 @@ from reference.searchapp.stores.breaker import Unavailable
 from reference.searchapp.stores.cache import GENERATION_TRUST_S, new_generation
 from reference.searchapp.tasks.addresses import Refused, check_base_url
 
-_FAILURES: dict[int | str, dict[str, Any]] = {
-    code: {"model": Failure} for code in (401, 404, 409, 422, 429, 503)
-}
+_FAILURES: dict[int | str, dict[str, Any]] = {code: {"model": Failure} for code in (401, 404, 409, 422, 429, 503)}
 router = APIRouter(tags=["sites"], responses=_FAILURES)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -47,7 +46,7 @@ async def create_site(given: NewSite, parts: In) -> Mapping[str, Any]:
             .values(id=site_id, name=given.name, base_url=base_url)
             .on_conflict_do_nothing(index_elements=[Site.id])
         )
-        return (await connection.execute(select(*_SITE).where(Site.id == site_id))).mappings().one()
+        return (await connection.execute(select(*_SITE).where(Site.id == site_id))).one()._asdict()
 
     try:
         return await parts.stores.database.write(work, idempotent=True)
@@ -74,7 +73,8 @@ async def read_site(site_id: str, parts: In) -> Mapping[str, Any]:
     """One site."""
 
     async def work(connection: AsyncConnection) -> Mapping[str, Any] | None:
-        return (await connection.execute(select(*_SITE).where(Site.id == site_id))).mappings().one_or_none()
+        found = (await connection.execute(select(*_SITE).where(Site.id == site_id))).one_or_none()
+        return None if found is None else found._asdict()
 
     found = await parts.stores.database.read(work)
     if found is None:
@@ -98,10 +98,9 @@ async def delete_site(site_id: str, parts: In) -> Response:
         await asyncio.sleep(GENERATION_TRUST_S)
     except Unavailable:
         pass  # without Redis no replica serves from cache
-    try:
+    # If it is away now, the workers drop indexes without a site.
+    with suppress(Unavailable):
         await parts.stores.engine.drop_index(site_id)
-    except Unavailable:
-        pass  # the workers drop indexes without a site
     return Response(status_code=204)
 
 

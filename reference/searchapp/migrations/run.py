@@ -41,7 +41,7 @@ def migrate(settings: Settings, *, wait_s: float) -> int:
                 _store_bootstrap_key(connection, settings.admin_api_key)
         except OperationalError as error:
             if time.monotonic() > deadline:
-                log.error("no database", extra={"waited_s": wait_s, "error": str(error.orig)})  # noqa: TRY400
+                log.error("no database", extra={"waited_s": wait_s, "error": str(error.orig)})
                 return 1
             log.info("waiting for the database", extra={"error": str(error.orig).strip()})
             time.sleep(_PAUSE_S)

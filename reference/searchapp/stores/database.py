@@ -26,6 +26,8 @@ from reference.searchapp.stores.breaker import Breaker, Unavailable
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+# The server's own bounds, for what is left running there when we stop waiting.
+_SERVER_LIMITS = ("statement_timeout=10000", "lock_timeout=3000", "idle_in_transaction_session_timeout=30000")
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
 
@@ -87,7 +89,7 @@ class Database:
                 "keepalives_interval": 2,
                 "keepalives_count": 3,
                 "tcp_user_timeout": 5000,
-                "options": "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000",
+                "options": " ".join(f"-c {limit}" for limit in _SERVER_LIMITS),
             },
         )
         self._abandoned: set[asyncio.Task[Any]] = set()
@@ -117,9 +119,7 @@ class Database:
             task.cancel()
         await self._engine.dispose()
 
-    async def _run(
-        self, work: Callable[[AsyncConnection], Awaitable[T]], *, idempotent: bool, timeout_s: float
-    ) -> T:
+    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, idempotent: bool, timeout_s: float) -> T:
         self.breaker.require_closed()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -108,7 +107,7 @@ class SearchEngine:
             ) as response:
                 raw = await response.read()
                 answer = orjson.loads(raw) if raw else {}
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, orjson.JSONDecodeError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
             why = f"{type(error).__name__}: {error}".rstrip(": ")
             self.breaker.failed(why)
             raise Unavailable("search_engine", why) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +21,8 @@ from reference.searchapp.stores.breaker import Breaker, Unavailable
 log = logging.getLogger(__name__)
 
 Command = tuple[str | bytes | int | float, ...]
+# Its stub knows only commands of one word.
+_pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 
 class _Connection(asyncio.Protocol):
@@ -47,7 +49,7 @@ class _Connection(asyncio.Protocol):
                 if not future.done():
                     future.set_result(got)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self.transport = None
         while self._waiting:
             future = self._waiting.popleft()[0]
@@ -58,7 +60,7 @@ class _Connection(asyncio.Protocol):
         assert self.transport is not None
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._waiting.append((future, len(commands), []))
-        self.transport.write(b"".join([hiredis.pack_command(command) for command in commands]))
+        self.transport.write(b"".join([_pack(command) for command in commands]))
         return future
 
     def abort(self) -> None:

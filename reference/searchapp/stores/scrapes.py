@@ -50,7 +50,9 @@ _SEEN = text(
     where site_id = :site_id and seen_at >= :since and id > :after order by id limit :limit
     """
 )
-_GONE = text("select id from pages where site_id = :site_id and seen_at < :since and not (url = any(cast(:kept as text[])))")
+_GONE = text(
+    "select id from pages where site_id = :site_id and seen_at < :since and not (url = any(cast(:kept as text[])))"
+)
 _REMOVE = text("delete from pages where site_id = :site_id and seen_at < :since and id = any(cast(:ids as text[]))")
 _END = text(
     """

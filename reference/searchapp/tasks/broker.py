@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from celery import Celery
-from kombu import Queue
+from celery import Celery  # type: ignore[import-untyped]
+from kombu.entity import Queue
 
 from reference.searchapp.settings import QUEUE
 from reference.searchapp.stores.breaker import Unavailable
@@ -18,7 +18,7 @@ def celery_app(redis_url: str) -> Celery:
     app = Celery("searchapp", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
-        task_queues=[Queue(QUEUE)],
+        task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,

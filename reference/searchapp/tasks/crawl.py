@@ -67,7 +67,11 @@ class Fetcher:
                 resolver=GuardedResolver(allowed_private), use_dns_cache=False, limit=64, limit_per_host=PER_HOST
             ),
             timeout=aiohttp.ClientTimeout(total=PAGE_TIMEOUT_S, sock_connect=5.0),
-            headers={"User-Agent": f"{USER_AGENT}/1.0", "Accept-Encoding": "identity", "Accept": "text/html, */*;q=0.1"},
+            headers={
+                "User-Agent": f"{USER_AGENT}/1.0",
+                "Accept-Encoding": "identity",
+                "Accept": "text/html, */*;q=0.1",
+            },
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )

@@ -136,8 +136,10 @@ class Scraper:
                 await self._store(work, batch)
                 batch = []
         await self._store(work, batch)
-        removed = [] if crawl.progress.truncated else await self._persist(
-            lambda c: scrapes.gone(c, held, crawl.progress.unread)
+        removed = (
+            []
+            if crawl.progress.truncated
+            else await self._persist(lambda c: scrapes.gone(c, held, crawl.progress.unread))
         )
         await self._until_available(lambda: self._index(held, removed), "search_engine")
         await self._renew_generation(held.site_id)

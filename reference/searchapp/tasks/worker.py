@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import uvloop
-from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery import Celery  # type: ignore[import-untyped]
+from celery.signals import setup_logging, worker_shutting_down  # type: ignore[import-untyped]
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from reference.searchapp import metrics
@@ -125,15 +125,15 @@ def work(settings: Settings, *, metrics_port: int) -> int:
     app = celery_app(settings.redis_url)
     engine = Engine(settings, app)
 
-    @setup_logging.connect(weak=False)
+    @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
     def keep_ours(**_: object) -> None:
         """Celery leaves logging alone once somebody listens here."""
 
-    @app.task(name=SCRAPE_TASK)
+    @app.task(name=SCRAPE_TASK)  # type: ignore[untyped-decorator]
     def scrape(scrape_id: str) -> None:
         engine.scrape(scrape_id)
 
-    @worker_shutting_down.connect(weak=False)
+    @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
     def leave(**_: object) -> None:
         engine.leave()
 

@@ -13,9 +13,7 @@ depends_on = None
 
 
 def _when(name: str, *, nullable: bool, now: bool = False) -> sa.Column[object]:
-    return sa.Column(
-        name, TIMESTAMP(timezone=True), nullable=nullable, server_default=sa.func.now() if now else None
-    )
+    return sa.Column(name, TIMESTAMP(timezone=True), nullable=nullable, server_default=sa.func.now() if now else None)
 
 
 def upgrade() -> None:
