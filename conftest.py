@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "suites.fixtures.evidence",
+    "suites.fixtures.benchmark",
     "suites.fixtures.faults",
     "suites.fixtures.load",
     "suites.fixtures.sites",

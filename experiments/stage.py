@@ -70,7 +70,7 @@ def set_up(history: Path, *, seed: int) -> Stage:
         cluster = Cluster(target)
         cluster.check_reachable()
         base_url = target.base_url or cluster.ingress_url()
-        platform = started.enter_context(SiteSearch(base_url, cluster.secret(target.secrets["admin_api_key"])))
+        platform = started.enter_context(SiteSearch(base_url, cluster.secret(target.secret("admin_api_key"))))
         deadlines = Deadlines().stretched(float(os.environ.get("SRE_SLOW_FACTOR", "1")))
         sites = Sites(platform, cluster, deadlines, random.Random(seed))
         started.callback(sites.delete_all)

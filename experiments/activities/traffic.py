@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from experiments.stage import set_up_stage, stage
 from suites.harness.errors import HarnessError
-from suites.harness.traffic import search_traffic
+from suites.harness.traffic import CORPUS_PAGES, search_traffic
 
 
 def start_searches(steady_for_s: float) -> None:
     """Start searches and probes, and return once they were answered well for that long."""
     here = stage()
+    corpus = here.sites.scraped(pages=CORPUS_PAGES)
     here.traffic = here.open.enter_context(
-        search_traffic(here.base_url, here.sites, here.history, deadlines=here.deadlines, seed=here.seed)
+        search_traffic(here.base_url, corpus, here.history, deadlines=here.deadlines, seed=here.seed)
     )
     here.traffic.until_steady(for_s=steady_for_s)
 

@@ -119,6 +119,15 @@ class Target:
         """How reports name it: `kind: kind-site-search/site-search`."""
         return f"{self.name}: {self.context}/{self.namespace}"
 
+    def secret(self, name: str) -> SecretRef:
+        """Where that secret is kept. Raises TargetError naming those there are."""
+        try:
+            return self.secrets[name]
+        except KeyError:
+            raise TargetError(
+                f"target {self.name} has no secret {name!r}; it has {', '.join(sorted(self.secrets)) or 'none'}"
+            ) from None
+
     def component(self, name: str) -> Component:
         """The component of that name. Raises TargetError naming those there are."""
         try:

@@ -10,7 +10,7 @@ from typing import Self
 
 from reports.records import HistoryWriter, Mark
 from suites.harness.deadlines import Deadlines
-from suites.harness.sites import Sites
+from suites.harness.sites import ScrapedSite
 from suites.harness.wait import until
 from suites.harness.workloads.openloop import OpenLoop
 from suites.harness.workloads.plan import Connections
@@ -20,7 +20,8 @@ from suites.harness.workloads.queries import QueryMix
 # 200 searches a second, half of them on connections that are opened for them.
 _SEARCHES_HZ = 100.0
 _CONNECTIONS: tuple[Connections, ...] = ("new", "reused")
-_CORPUS_PAGES = 200
+# Enough different titles for a mix of queries, few enough to be scraped in seconds.
+CORPUS_PAGES = 200
 
 
 class SearchTraffic:
@@ -77,10 +78,9 @@ class SearchTraffic:
 
 
 def search_traffic(
-    base_url: str, sites: Sites, history: HistoryWriter, *, deadlines: Deadlines, seed: int
+    base_url: str, corpus: ScrapedSite, history: HistoryWriter, *, deadlines: Deadlines, seed: int
 ) -> SearchTraffic:
-    """Searches over a corpus of their own, made here; they flow while the `with` block runs."""
-    corpus = sites.scraped(pages=_CORPUS_PAGES)
+    """Searches over a corpus; they flow while the `with` block runs."""
     mix = QueryMix.of_titles({corpus.id: [page.title for page in corpus.served.pages]}, seed=seed)
     searches = [
         OpenLoop(

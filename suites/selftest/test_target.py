@@ -71,6 +71,8 @@ def test_another_context_takes_nothing_of_this_cluster_along(monkeypatch: pytest
     assert Target.load("kind", context="my-cluster", base_url="https://s.example/").base_url == "https://s.example"
 
 
-def test_a_component_that_is_not_there_tells_those_there_are(tmp_path: Path) -> None:
+def test_a_part_that_is_not_there_tells_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="has no secret 'key'; it has none"):
+        Target.load(written(tmp_path, WHOLE)).secret("key")
     with pytest.raises(TargetError, match="has no component 'db'; it has app"):
         Target.load(written(tmp_path, WHOLE)).component("db")

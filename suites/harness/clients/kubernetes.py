@@ -11,6 +11,7 @@ import yaml
 from kubernetes import client, config, stream
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
+from kubernetes.stream.ws_client import ERROR_CHANNEL
 from urllib3.exceptions import HTTPError
 
 from suites.harness.clients import objects
@@ -101,8 +102,9 @@ class Cluster:
             )
         try:
             socket.run_forever(timeout=_CALL_ANSWERED_S[1])
-            stdout, stderr = socket.read_stdout(timeout=0), socket.read_stderr(timeout=0)
-            return ExecResult(stdout=stdout or "", stderr=stderr or "", exit_code=_exit_code(socket))
+            stdout, stderr = socket.read_stdout(timeout=0) or "", socket.read_stderr(timeout=0) or ""
+            exit_code, failure = _end_of(socket)
+            return ExecResult(stdout=stdout, stderr=stderr or failure, exit_code=exit_code)
         finally:
             socket.close()
 
@@ -260,10 +262,11 @@ def _one_line(text: object) -> str:
     return " ".join(str(text).split())[:300]
 
 
-def _exit_code(socket: Any) -> int | None:
-    # The error channel is empty when the container died with the command; the driver then fails on it.
-    try:
-        code = socket.returncode
-    except (TypeError, KeyError, ValueError):
-        return None
-    return None if code is None else int(code)
+def _end_of(socket: Any) -> tuple[int | None, str]:
+    """The exit code, and why there is none. Nothing is told when the container died with the command."""
+    status = yaml.safe_load(socket.read_channel(ERROR_CHANNEL, timeout=0) or "") or {}
+    if status.get("status") == "Success":
+        return 0, ""
+    causes = (status.get("details") or {}).get("causes") or ()
+    codes = [int(cause["message"]) for cause in causes if cause.get("reason") == "ExitCode"]
+    return (codes[0] if codes else None), status.get("message", "the connection broke")
