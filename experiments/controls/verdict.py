@@ -80,7 +80,7 @@ def after_experiment_control(context: Mapping[str, Any], state: dict[str, Any], 
         CHECKERS[checker](History.read(history)) if history.exists() else unmeasured(promised, "nothing was recorded")
     )
     measurement = replace(
-        measurement, doubts=(*measurement.doubts, *doubts, *opened.trouble, *_what_went_wrong(context, state))
+        measurement, doubts=(*measurement.doubts, *doubts, *opened.trouble, *what_went_wrong(context, state))
     )
     verdict = judge(promised, measurement, check=opened.check, evidence=_shown(opened.evidence), at=time.time())
     opened.run.record(verdict)
@@ -109,7 +109,7 @@ def _close(opened: Opened) -> tuple[str, ...]:
     return here.traffic.doubts if here.traffic is not None else ()
 
 
-def _what_went_wrong(experiment: Mapping[str, Any], journal: Mapping[str, Any]) -> list[str]:
+def what_went_wrong(experiment: Mapping[str, Any], journal: Mapping[str, Any]) -> list[str]:
     """Why what was recorded is not what the experiment says: no steady state before, an activity that failed.
 
     A steady state that does not hold afterwards is no doubt about the number; chaostoolkit calls it a deviation.
