@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from suites.harness.clients.kubernetes import Cluster
 from suites.harness.errors import TargetError
 from suites.harness.target import FOLDER, Target
 
@@ -76,3 +77,29 @@ def test_a_part_that_is_not_there_tells_those_there_are(tmp_path: Path) -> None:
         Target.load(written(tmp_path, WHOLE)).secret("key")
     with pytest.raises(TargetError, match="has no component 'db'; it has app"):
         Target.load(written(tmp_path, WHOLE)).component("db")
+
+
+@pytest.mark.parametrize(
+    ("kubeconfig", "says"),
+    [
+        (None, "no kubeconfig at .*: bring one up with `tox -e up`"),
+        (
+            "apiVersion: v1\nkind: Config\ncontexts: null\n",
+            "no context 'kind-site-search' in .*; it has none: bring one up",
+        ),
+        ("contexts: [{name: b}, {name: a}]", "no context 'kind-site-search' in .*; it has a, b"),
+        ("contexts: [{name: kind-site-search, context: {cluster: c, user: u}}]", "is not a kubeconfig"),
+        ("[]", "is not a kubeconfig"),
+        ("a: [", "is not a kubeconfig"),
+    ],
+    ids=["none", "after down", "other contexts", "no cluster", "no mapping", "no YAML"],
+)
+def test_a_cluster_that_cannot_be_found_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubeconfig: str | None, says: str
+) -> None:
+    monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path))
+    if kubeconfig is not None:
+        (tmp_path / "kubeconfig").write_text(kubeconfig, encoding="utf-8")
+    with pytest.raises(TargetError, match=says) as told:
+        Cluster(Target.load("kind"))
+    assert "\n" not in str(told.value)
