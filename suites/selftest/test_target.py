@@ -89,7 +89,7 @@ def test_a_part_that_is_not_there_tells_those_there_are(tmp_path: Path) -> None:
         ),
         ("contexts: [{name: b}, {name: a}]", "no context 'kind-site-search' in .*; it has a, b"),
         ("contexts: [{name: kind-site-search, context: {cluster: c, user: u}}]", "is not a kubeconfig"),
-        ("[]", "is not a kubeconfig"),
+        ("[1]", "is not a kubeconfig"),
         ("a: [", "is not a kubeconfig"),
     ],
     ids=["none", "after down", "other contexts", "no cluster", "no mapping", "no YAML"],

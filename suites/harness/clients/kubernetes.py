@@ -235,7 +235,7 @@ def _api_client(target: Target) -> Any:
     if not target.kubeconfig.is_file():
         raise TargetError(f"no kubeconfig at {target.kubeconfig}: {HOW_TO_GET_ONE}")
     try:
-        # Read by hand: the driver refuses a file without a current context, which is what a cluster that is gone leaves.
+        # Read by hand: the driver refuses a file without a current context, as a cluster that is gone leaves it.
         content = yaml.safe_load(target.kubeconfig.read_text(encoding="utf-8")) or {}
         names = sorted(str(context["name"]) for context in content.get("contexts") or ())
         if target.context not in names:
