@@ -15,12 +15,12 @@ class Deadlines:
     """Seconds to look for each event."""
 
     call_answered_s: float = 10
-    platform_ready_s: float = 180
     scrape_completed_s: float = 120
     page_searchable_s: float = 30
-    # kubelet notices an exited container within its 1 s relist; the first restart comes without back-off, later ones
-    # after 10 s and more. Five minutes is the longest back-off.
-    container_restarted_s: float = 60
+    # kubelet notices an exited container within its 1 s relist and then writes the status.
+    exit_noticed_s: float = 5
+    # The first restart comes without back-off, later ones after 10 s and more; five minutes is the longest.
+    container_restarted_s: float = 330
     component_ready_again_s: float = 330
 
     def stretched(self, factor: float) -> Self:

@@ -23,7 +23,7 @@ from suites.harness.faults.pods import KillProcess, main_process
 from suites.harness.faults.records import UndoRecord, left_records, local_folder
 from suites.harness.target import Target
 
-SOON = Deadlines().stretched(0.003)
+SOON = Deadlines().stretched(0.001)
 LISTING = """1795505845
 12 (python3) S 0 12 12 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5000 1 1
 30 (worker (1)) S 12 12 12 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5100 1 1
@@ -51,6 +51,9 @@ class ToyCluster:
     def ready_pods(self, component: str) -> list[Pod]:
         if not self.pods_there:
             raise NothingSelected(f"no ready pod matches component={component}")
+        return self.pods_there
+
+    def pods(self, component: str) -> list[Pod]:  # noqa: ARG002
         return self.pods_there
 
     def pod(self, name: str) -> Pod:
@@ -222,7 +225,7 @@ def record(**changes: object) -> UndoRecord:
     now = time.time()
     made = UndoRecord(
         id="a1", kind="kill_process", context="kind-site-search", namespace="site-search", component="app",
-        made_at=now, expires_at=now + 600,
+        made_at=now, expires_at=now + 600, details={"pod": "app-0", "container_id": "c-1"},
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
 

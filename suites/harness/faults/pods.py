@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,7 @@ class KillProcess(Fault):
             pid=pid,
             seen_at=seen_at,
         )
-        return {"pod": pod.name, "container": container.name, "pid": pid}
+        return {"pod": pod.name, "container_id": container.container_id}
 
     def inject(self) -> None:
         kill = f"kill -{_SIGKILL} {self.victim.pid}"
@@ -108,6 +109,14 @@ class KillProcess(Fault):
 
     @classmethod
     def undo(cls, record: UndoRecord, cluster: Cluster, deadlines: Deadlines) -> None:
+        # Until its kubelet has noticed, a pod whose process is gone is still called ready.
+        with contextlib.suppress(NotReached):
+            until(
+                lambda: _has_ended(record, cluster.pods(record.component)),
+                within=deadlines.exit_noticed_s,
+                every=0.2,
+                what=f"the end of {record.details['container_id']}",
+            )
         until(
             lambda: cluster.readiness(record.component),
             where=lambda readiness: readiness.is_ready,
@@ -146,6 +155,14 @@ def proof_of_kill(victim: Victim, pod: Pod) -> str | None:
             f"{pod.name}/{container.name} ended with code {ended.exit_code} ({ended.reason}), not by SIGKILL"
         )
     return f"{pod.name} restarted ({victim.restarts} → {container.restarts}), exit code {ended.exit_code}"
+
+
+def _has_ended(record: UndoRecord, pods: Sequence[Pod]) -> bool:
+    return not any(
+        container.container_id == record.details["container_id"] and container.is_ready
+        for pod in pods
+        for container in pod.containers
+    )
 
 
 def _restarts(pod: Pod) -> int:
