@@ -1,6 +1,6 @@
 """Real PostgreSQL, Redis and search engine for the tests: containers of the platform's own images.
 
-A container is started once per session and ends by itself after LIFE_S, so that a killed test run leaves nothing behind.
+A container is started once per session; PostgreSQL and Redis end by themselves after LIFE_S, should a run be killed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class NotStarted(Exception):
 def postgresql() -> Iterator[str]:
     """The URL of a database whose owner is not a superuser."""
     container = (
-        DockerContainer(ensure("postgresql"), user="26:26", entrypoint=["bash", "-c"], remove=True)
+        DockerContainer(ensure("postgresql"), user="26:26", entrypoint=["bash", "-c"], auto_remove=True)
         .with_command([_POSTGRES.format(life=LIFE_S)])
         .with_exposed_ports(5432)
     )
@@ -59,8 +59,8 @@ def postgresql() -> Iterator[str]:
 def redis() -> Iterator[str]:
     """The URL of an empty Redis."""
     container = (
-        DockerContainer(ensure("redis"), entrypoint=["timeout", str(LIFE_S), "redis-server"], remove=True)
-        .with_command(["--save", "", "--protected-mode", "no", "--bind", "0.0.0.0"])
+        DockerContainer(ensure("redis"), entrypoint=["timeout", str(LIFE_S), "redis-server"], auto_remove=True)
+        .with_command(["--save", "", "--protected-mode", "no", "--bind", "*"])
         .with_exposed_ports(6379)
     )
     with _running(container, 6379) as (host, port):
@@ -72,7 +72,7 @@ def redis() -> Iterator[str]:
 def search_engine() -> Iterator[str]:
     """The URL of an empty search engine that knows MASTER_KEY."""
     container = (
-        DockerContainer(ensure("searchengine"), remove=True)
+        DockerContainer(ensure("searchengine"), auto_remove=True)
         .with_env("MEILI_MASTER_KEY", MASTER_KEY)
         .with_env("MEILI_NO_ANALYTICS", "true")
         .with_exposed_ports(7700)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Wire:
-    """Forwards one local port to a service. `cut` refuses and resets, `freeze` lets nothing more through, `mend` heals."""
+    """Forwards a local port to a service. `cut` refuses and resets, `freeze` lets nothing through, `mend` heals."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

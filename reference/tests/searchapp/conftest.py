@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def api_with(environment: Mapping[str, str], schema: str, tmp_path: Path) -> Cal
 
     def make(**changed: str) -> Process:
         assert schema
-        log = tmp_path / f"api-{len(os.listdir(tmp_path))}.log"
+        log = tmp_path / f"api-{len(list(tmp_path.iterdir()))}.log"
         return Process(
             "reference.searchapp",
             "api",
@@ -79,7 +78,7 @@ def worker_with(environment: Mapping[str, str], schema: str, tmp_path: Path) -> 
 
     def make(**changed: str) -> Process:
         assert schema
-        log = tmp_path / f"worker-{len(os.listdir(tmp_path))}.log"
+        log = tmp_path / f"worker-{len(list(tmp_path.iterdir()))}.log"
         return Process(
             "reference.searchapp",
             "worker",

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import time
+
+from reference.searchapp.stores.cache import Answer, Generations, LocalAnswers
+
+
+def _answer(body: bytes = b"{}", *, ttl_s: float = 60.0) -> Answer:
+    return Answer(body, True, False, time.time() + ttl_s)
+
+
+def test_an_answer_is_given_for_its_generation_only() -> None:
+    answers = LocalAnswers()
+    answers.put("k", "g1", _answer())
+    assert answers.get("k", "g1") is not None
+    assert answers.get("k", "g2") is None
+    assert answers.get("k", "g1") is None, "an answer of another generation is dropped"
+
+
+def test_an_expired_answer_is_not_given() -> None:
+    answers = LocalAnswers()
+    answers.put("k", "g", _answer(ttl_s=-1))
+    assert answers.get("k", "g") is None
+
+
+def test_the_least_recently_used_go_first() -> None:
+    answers = LocalAnswers(limit_bytes=25)
+    for key in ("a", "b"):
+        answers.put(key, "g", _answer(b"x" * 10))
+    assert answers.get("a", "g") is not None
+    answers.put("c", "g", _answer(b"x" * 10))
+    assert "b" not in answers
+    assert "a" in answers
+    assert "c" in answers
+
+
+def test_an_answer_survives_redis_in_its_own_generation_and_time() -> None:
+    answer = Answer(b'{"hits": []}', False, True, time.time() + 5)
+    assert Answer.unpacked(answer.packed("0"), "0") == answer
+    assert Answer.unpacked(answer.packed("0"), "1") is None
+    assert Answer.unpacked(_answer(ttl_s=-1).packed("0"), "0") is None
+
+
+def test_a_generation_is_trusted_for_a_moment_only() -> None:
+    generations = Generations()
+    assert generations.current("s") is None
+    assert generations.learned("s", None, time.monotonic()) == "0"
+    assert generations.current("s") == "0"
+    generations.learned("s", b"abc", time.monotonic() - 1)
+    assert generations.current("s") is None

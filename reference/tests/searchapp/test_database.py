@@ -1,0 +1,188 @@
+"""A lost or frozen PostgreSQL is told within bounds, and told rightly: nothing done, or unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from reference.searchapp.stores.breaker import Unavailable
+from reference.searchapp.stores.database import Database, OutcomeUnknown
+from reference.tests.wires import Wire
+
+
+@pytest.fixture
+def wire(schema: str) -> Iterator[Wire]:
+    with Wire(schema) as one:
+        yield one
+
+
+@pytest.fixture
+def site_id() -> str:
+    return f"t{os.urandom(5).hex()}"
+
+
+def _insert(site_id: str, *, then: object = None) -> object:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(
+            text("insert into sites (id, name, base_url) values (:id, 'n', :id) on conflict (id) do nothing"),
+            {"id": site_id},
+        )
+        if callable(then):
+            then()
+
+    return work
+
+
+def _exists(rows: psycopg.Connection, site_id: str) -> bool:
+    return rows.execute("select 1 from sites where id = %s", (site_id,)).fetchone() is not None
+
+
+async def _one(connection: AsyncConnection) -> int:
+    return int((await connection.execute(text("select 1"))).scalar_one())
+
+
+def test_a_killed_connection_is_replaced_without_the_caller_noticing(
+    schema: str, rows: psycopg.Connection, site_id: str
+) -> None:
+    async def run() -> None:
+        database = Database(schema, pool_size=2, name=site_id)
+        assert await database.read(_one) == 1
+        rows.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s",
+            (f"searchapp-{site_id}",),
+        )
+        await database.write(_insert(site_id))  # type: ignore[arg-type]
+        await database.close()
+
+    asyncio.run(run())
+    assert _exists(rows, site_id)
+
+
+def test_a_database_that_is_gone_is_unavailable(wire: Wire) -> None:
+    async def run() -> None:
+        database = Database(wire.url, pool_size=2, name="t")
+        assert await database.read(_one) == 1
+        wire.cut()
+        with pytest.raises(Unavailable):
+            await database.read(_one)
+        wire.mend()
+        database.breaker.succeeded()
+        assert await database.read(_one) == 1
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_a_frozen_database_does_not_hang_a_call_and_recovers(wire: Wire) -> None:
+    async def run() -> float:
+        database = Database(wire.url, pool_size=2, name="t")
+        assert await database.read(_one) == 1
+        wire.freeze()
+        started = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await database.read(_one, timeout_s=0.3)
+        took_s = time.monotonic() - started
+        wire.mend()
+        database.breaker.succeeded()
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    assert await database.read(_one, timeout_s=1.0) == 1
+                except Unavailable:
+                    database.breaker.succeeded()
+                else:
+                    break
+        await database.close()
+        return took_s
+
+    assert asyncio.run(run()) < 1.5
+
+
+def test_a_write_lost_before_its_commit_left_nothing(wire: Wire, rows: psycopg.Connection, site_id: str) -> None:
+    async def lost_at_once(connection: AsyncConnection) -> None:
+        wire.cut()
+        await connection.execute(text("insert into sites (id, name, base_url) values (:id, 'n', :id)"), {"id": site_id})
+
+    async def run() -> None:
+        database = Database(wire.url, pool_size=2, name="t")
+        with pytest.raises(Unavailable):
+            await database.write(lost_at_once)
+        await database.close()
+
+    asyncio.run(run())
+    assert not _exists(rows, site_id)
+
+
+def test_a_write_lost_at_its_commit_has_an_unknown_outcome(wire: Wire, site_id: str) -> None:
+    async def run() -> None:
+        database = Database(wire.url, pool_size=2, name="t")
+        with pytest.raises(OutcomeUnknown):
+            await database.write(_insert(site_id, then=wire.freeze), timeout_s=0.5)  # type: ignore[arg-type]
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_an_idempotent_write_lost_at_its_commit_is_run_again(
+    wire: Wire, rows: psycopg.Connection, site_id: str
+) -> None:
+    attempts: list[None] = []
+
+    def once() -> None:
+        attempts.append(None)
+        if len(attempts) == 1:
+            wire.cut()
+            wire.mend()
+
+    async def run() -> None:
+        database = Database(wire.url, pool_size=2, name="t")
+        await database.write(_insert(site_id, then=once), idempotent=True)  # type: ignore[arg-type]
+        await database.close()
+
+    asyncio.run(run())
+    assert len(attempts) == 2
+    assert _exists(rows, site_id)
+
+
+def test_a_wrong_statement_is_not_a_lost_database(schema: str) -> None:
+    async def wrong(connection: AsyncConnection) -> None:
+        await connection.execute(text("select nothing from nowhere"))
+
+    async def run() -> None:
+        database = Database(schema, pool_size=2, name="t")
+        with pytest.raises(ProgrammingError):
+            await database.read(wrong)
+        assert not database.breaker.is_open
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_became_read_only_is_left(schema: str, rows: psycopg.Connection, site_id: str) -> None:
+    """As after a failover in which the old primary lives on as a replica."""
+
+    async def first_read_only(connection: AsyncConnection) -> None:
+        if not seen:
+            await connection.execute(text("set transaction read only"))
+        seen.append(None)
+        await connection.execute(text("insert into sites (id, name, base_url) values (:id, 'n', :id)"), {"id": site_id})
+
+    seen: list[None] = []
+
+    async def run() -> None:
+        database = Database(schema, pool_size=2, name="t")
+        await database.write(first_read_only)
+        await database.close()
+
+    asyncio.run(run())
+    assert len(seen) == 2
+    assert _exists(rows, site_id)
