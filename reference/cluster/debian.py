@@ -16,6 +16,7 @@ from .store import key_of, produce
 from .versions import versions
 
 BASE = "debian-base"
+SETS = tuple(versions().table["debian"]["sets"])
 RECIPE = 3  # raise when the steps below change
 INSTALL = """set -e
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d
@@ -33,8 +34,8 @@ def base() -> Path:
 
     def make(folder: Path) -> None:
         run(
-            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={always}", "--aptopt=APT::Install-Recommends false",
-            table.suite, folder / "base.tar",
+            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={always}",
+            "--aptopt=APT::Install-Recommends false", table.suite, folder / "base.tar",
         )  # fmt: skip
 
     return produce(BASE, base_key(), make)
@@ -42,11 +43,10 @@ def base() -> Path:
 
 def base_image() -> str:
     """The base as an image, for pods that need no more than a shell."""
-    folder = base()
-    reference = docker.reference("debian", base_key())
-    if not docker.has_image(reference):
-        docker.import_root(folder / "base.tar", reference)
-    return reference
+    image = reference("")
+    if not docker.has_image(image):
+        docker.import_root(base() / "base.tar", image)
+    return image
 
 
 def packages(name: str) -> Path:
@@ -59,7 +59,10 @@ def packages(name: str) -> Path:
         for sub in ("state/lists/partial", "cache/archives/partial", "etc"):
             (work / sub).mkdir(parents=True)
         with tarfile.open(rootfs / "base.tar") as tar:
-            for member, target in (("./var/lib/dpkg/status", "state/status"), ("./etc/apt/sources.list", "etc/sources.list")):
+            for member, target in (
+                ("./var/lib/dpkg/status", "state/status"),
+                ("./etc/apt/sources.list", "etc/sources.list"),
+            ):
                 source = tar.extractfile(member) or io.BytesIO()
                 (work / target).write_bytes(source.read())
         settings = {
@@ -96,12 +99,20 @@ def set_key(name: str) -> str:
     return key_of(packages_key(name), INSTALL) if name else base_key()
 
 
+def reference(name: str) -> str:
+    """The image of a set; the empty name is the base itself."""
+    return docker.reference(f"debian-{name}" if name else "debian", set_key(name))
+
+
+def installed(name: str) -> bool:
+    return docker.has_image(reference(name))
+
+
 def set_image(name: str) -> str:
     """An image of the base with a set of packages installed; the base for a Dockerfile."""
-    debs = packages(name)
-    reference = docker.reference(f"debian-{name}", set_key(name))
-    if not docker.has_image(reference):
-        with docker.scratch_container(base_image(), mounts={debs: "/packages"}) as container:
+    image = reference(name)
+    if not installed(name):
+        with docker.scratch_container(base_image(), mounts={packages(name): "/packages"}) as container:
             docker.execute(container, "sh", "-c", INSTALL)
-            docker.commit(container, reference)
-    return reference
+            docker.commit(container, image)
+    return image

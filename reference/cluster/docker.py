@@ -1,4 +1,4 @@
-"""The few things the set-up asks of Docker. Images of ours are `localhost/site-search/<name>:<hash of what went in>`."""
+"""What the set-up asks of Docker. Images of ours are `localhost/site-search/<name>:<hash of what went in>`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def import_root(tar: Path, image: str) -> None:
 
 
 @contextmanager
-def scratch_container(image: str, *, mounts: Mapping[Path, str] | None = None, privileged: bool = False) -> Iterator[str]:
+def scratch_container(
+    image: str, *, mounts: Mapping[Path, str] | None = None, privileged: bool = False
+) -> Iterator[str]:
     """The id of a container without network that does nothing; it is removed at the end."""
     volumes = [word for source, target in (mounts or {}).items() for word in ("-v", f"{source}:{target}:ro")]
     extra = ["--privileged"] if privileged else []
@@ -46,7 +48,8 @@ def execute(container: str, *command: str) -> str:
 
 
 def commit(container: str, image: str, *changes: str) -> None:
-    options = [word for change in (f"LABEL {LABEL}", "CMD []", *changes) for word in ("--change", change)]
+    every = (f"LABEL {LABEL}", "ENTRYPOINT []", "CMD []", *changes)
+    options = [word for change in every for word in ("--change", change)]
     run("docker", "commit", *options, container, image)
 
 
@@ -78,7 +81,9 @@ def load(file: Path) -> None:
 
 def own_images() -> list[str]:
     """All images this project tagged on this engine."""
-    listed = run("docker", "image", "ls", "--filter", f"reference={REPOSITORY}/*", "--format", "{{.Repository}}:{{.Tag}}")
+    listed = run(
+        "docker", "image", "ls", "--filter", f"reference={REPOSITORY}/*", "--format", "{{.Repository}}:{{.Tag}}"
+    )
     return [line for line in listed.splitlines() if not line.endswith(":<none>")]
 
 

@@ -32,7 +32,23 @@ def lacks_capabilities() -> bool:
 
 
 def answers() -> bool:
-    return succeeds("docker", "info", "--format", "{{.ServerVersion}}")
+    return succeeds("docker", "version", "--format", "{{.Server.Version}}")
+
+
+def installed() -> bool:
+    return bool(shutil.which("dockerd") or Path("/usr/sbin/dockerd").exists())
+
+
+def version() -> str:
+    return run("docker", "version", "--format", "{{.Server.Version}}").strip()
+
+
+def wrapper_in_place() -> bool:
+    """Whether the engine's configuration names the wrapper, and the wrapper is the current one."""
+    if not (DAEMON_CONFIG.exists() and WRAPPER.exists()):
+        return False
+    named = json.loads(DAEMON_CONFIG.read_text()).get("default-runtime") == RUNTIME
+    return named and WRAPPER.read_bytes() == WRAPPER_SOURCE.read_bytes()
 
 
 def needs_wrapper() -> bool:
@@ -54,6 +70,17 @@ def install_wrapper() -> None:
     DAEMON_CONFIG.write_text(json.dumps(config, indent=2) + "\n")
 
 
+def restart() -> None:
+    """Start the engine, or have a running one read its configuration anew."""
+    if answers() and needs_wrapper():
+        if not Path("/run/systemd/system").is_dir():
+            raise EngineError(
+                "the running Docker engine was started without the capabilities' wrapper; restart dockerd"
+            )
+        run("systemctl", "restart", "docker")
+    start()
+
+
 def start() -> None:
     """Start the engine and return when it answers. Raises EngineError with the end of its log."""
     if answers():
@@ -65,7 +92,7 @@ def start() -> None:
         log = cache() / "dockerd.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            subprocess.Popen(  # noqa: S603
+            subprocess.Popen(
                 [shutil.which("dockerd") or "/usr/sbin/dockerd"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

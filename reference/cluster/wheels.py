@@ -11,7 +11,9 @@ from .store import key_of, produce
 # Debian 12's python3, for which the images are built whatever runs on this host.
 TARGET = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "abi3", "--abi", "none")
 PLATFORMS = tuple(
-    word for tag in ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34") for word in ("--platform", f"{tag}_x86_64")
+    word
+    for tag in ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
+    for word in ("--platform", f"{tag}_x86_64")
 )
 
 

@@ -15,13 +15,14 @@ import (
 	_ "github.com/coredns/coredns/plugin/metrics"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
+	_ "github.com/coredns/coredns/plugin/template"
 	_ "github.com/coredns/coredns/plugin/whoami"
 )
 
 // The order in which a query passes through the plugins, as in CoreDNS's own plugin.cfg.
 func init() {
 	dnsserver.Directives = []string{
-		"reload", "health", "ready", "prometheus", "errors", "cache", "loadbalance", "kubernetes", "loop", "forward", "whoami",
+		"reload", "health", "ready", "prometheus", "errors", "cache", "loadbalance", "template", "kubernetes", "loop", "forward", "whoami",
 	}
 }
 

@@ -1,0 +1,154 @@
+"""The kind cluster itself: containers, network, kubeconfig. Names are fixed, so that `down` knows what is ours."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from . import isolation
+from .paths import kubeconfig, tool
+from .process import run, succeeds
+
+NAME = "site-search"
+CONTEXT = f"kind-{NAME}"
+NETWORK = "site-search"
+INGRESS_NODE_PORT = 9080
+API_ANSWERS_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the cluster is to look like; a cluster of another shape is made anew."""
+
+    node_image: str
+    workers: int
+    http_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node's container; `state` is Docker's word (running, exited, paused…)."""
+
+    name: str
+    state: str
+    image: str
+
+
+def nodes() -> list[Node]:
+    """The cluster's containers, whatever their state."""
+    listed = run(
+        "docker", "ps", "--all", "--filter", f"label=io.x-k8s.kind.cluster={NAME}", "--format",
+        "{{.Names}}\t{{.State}}\t{{.Image}}",
+    )  # fmt: skip
+    rows = (line.split("\t") for line in sorted(listed.splitlines()))
+    return [Node(name=name, state=state, image=image) for name, state, image in rows]
+
+
+def workers() -> list[str]:
+    return [node.name for node in nodes() if "control-plane" not in node.name]
+
+
+def published_port() -> int | None:
+    """The port of this host at which the ingress answers."""
+    found = run("docker", "port", f"{NAME}-control-plane", f"{INGRESS_NODE_PORT}/tcp", check=False).strip()
+    return int(found.rsplit(":", 1)[1]) if found else None
+
+
+def kubectl(
+    *arguments: str | Path, stdin: str | None = None, check: bool = True, timeout_s: float | None = None
+) -> str:
+    return run(
+        tool("kubectl"), "--kubeconfig", kubeconfig(), "--context", CONTEXT, *arguments,
+        stdin=stdin, check=check, timeout_s=timeout_s,
+    )  # fmt: skip
+
+
+def api_answers() -> bool:
+    return kubeconfig().exists() and succeeds(
+        tool("kubectl"), "--kubeconfig", str(kubeconfig()), "--context", CONTEXT, "get", "--raw", "/readyz", timeout_s=5
+    )
+
+
+def fits(shape: Shape) -> bool:
+    """Whether the containers that are there are of this shape, running or not."""
+    present = nodes()
+    return (
+        len(present) == shape.workers + 1
+        and all(node.image == shape.node_image for node in present)
+        and (published_port() or shape.http_port) == shape.http_port
+        and kubeconfig().exists()
+    )
+
+
+def start_stopped() -> bool:
+    """Start what is stopped or paused; whether the API answered in time afterwards."""
+    for node in nodes():
+        if node.state == "paused":
+            run("docker", "unpause", node.name)
+        elif node.state != "running":
+            run("docker", "start", node.name)
+    stop_at = time.monotonic() + API_ANSWERS_S
+    while not api_answers():
+        if time.monotonic() > stop_at:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def create(shape: Shape) -> None:
+    """Make the cluster; what a failed attempt made is removed."""
+    isolation.make_network(NETWORK)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+        yaml.safe_dump(_config(shape), config)
+        config.flush()
+        try:
+            _kind("create", "cluster", "--image", shape.node_image, "--config", config.name, "--wait", "0s")
+        except BaseException:
+            delete()
+            raise
+
+
+def delete() -> None:
+    """Remove the cluster's containers, their volumes, network and kubeconfig; nothing else."""
+    if tool("kind").exists():
+        _kind("delete", "cluster")
+    for node in nodes():
+        run("docker", "rm", "-f", "-v", node.name)
+    isolation.remove_network(NETWORK)
+    kubeconfig().unlink(missing_ok=True)
+
+
+def _kind(*arguments: str) -> None:
+    run(
+        tool("kind"), *arguments, "--name", NAME, "--kubeconfig", kubeconfig(),
+        env={"KIND_EXPERIMENTAL_DOCKER_NETWORK": NETWORK},
+    )  # fmt: skip
+
+
+def _config(shape: Shape) -> dict[str, object]:
+    kubeadm = {
+        "kind": "ClusterConfiguration",
+        # One control plane: nobody to elect, and a machine that is rebuilt at will needs no fsync per write.
+        "controllerManager": {"extraArgs": {"leader-elect": "false"}},
+        "scheduler": {"extraArgs": {"leader-elect": "false"}},
+        "etcd": {"local": {"extraArgs": {"unsafe-no-fsync": "true"}}},
+    }
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"ipFamily": "ipv4", "apiServerAddress": "127.0.0.1"},
+        "kubeadmConfigPatches": [yaml.safe_dump(kubeadm)],
+        "nodes": [
+            {
+                "role": "control-plane",
+                "extraPortMappings": [
+                    {"containerPort": INGRESS_NODE_PORT, "hostPort": shape.http_port, "listenAddress": "127.0.0.1"}
+                ],
+            },
+            *({"role": "worker"} for _ in range(shape.workers)),
+        ],
+    }

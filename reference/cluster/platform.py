@@ -1,0 +1,161 @@
+"""What runs in the cluster: images in the nodes, the operator and the ingress controller, then the two charts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import gobuild, images, kind, node
+from .paths import CLUSTER, REPOSITORY, kubeconfig, tool
+from .process import run
+from .progress import Progress
+from .store import key_of, produce
+from .versions import versions
+
+NAMESPACE = "site-search"
+MONITORING = "site-search-monitoring"
+OPERATOR = "github.com/cloudnative-pg/cloudnative-pg"
+# The suites may break this platform: it is the reference target, made for it.
+FAULTS_ALLOWED = {"sre.site-search/faults": "allowed"}
+READY = "600s"
+
+
+class Sources:
+    """Which image stands for which component: built here, or pulled from upstream (our own code is always built)."""
+
+    def __init__(self, *, pull: bool) -> None:
+        self.pull = pull
+
+    def reference(self, name: str) -> str:
+        return images.pulled(name) if self.pull and name not in ("searchapp", "demosite") else images.reference(name)
+
+    def value(self, name: str) -> dict[str, str]:
+        repository, tag = self.reference(name).rsplit(":", 1)
+        return {"repository": repository, "tag": tag}
+
+    def program(self, name: str) -> dict[str, Any]:
+        """A monitoring program: an image of its own upstream, one image for all of them here."""
+        if self.pull:
+            return {"image": self.value(name), "command": []}
+        return {"image": self.value("monitoring")}
+
+    def own(self) -> list[str]:
+        return [name for name in images.OWN if not (self.pull and name == "searchengine")]
+
+
+def load_images(sources: Sources) -> None:
+    """Import our own images into the workers that lack them."""
+    wanted = [(worker, name) for worker in kind.workers() for name in sources.own()]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done in [pool.submit(_load, worker, name) for worker, name in wanted]:
+            done.result()
+
+
+def _load(worker: str, name: str) -> None:
+    image = images.reference(name)
+    if image not in run("docker", "exec", worker, "ctr", "-n", "k8s.io", "images", "ls", "-q", f"name=={image}"):
+        node.import_archive(worker, images.archive(name))
+
+
+def operator_manifest() -> Path:
+    """CloudNativePG's own manifest, kept beside the programs so that the module may be dropped."""
+    version = versions().go[OPERATOR].removeprefix("v")
+
+    def make(folder: Path) -> None:
+        shutil.copy(gobuild.module_folder(OPERATOR) / "releases" / f"cnpg-{version}.yaml", folder / "operator.yaml")
+
+    return produce("operator-manifest", key_of(version), make) / "operator.yaml"
+
+
+def install_operator(sources: Sources) -> None:
+    upstream = versions().pulled("cloudnative-pg")
+    text = operator_manifest().read_text()
+    if upstream not in text:
+        raise ValueError(f"the operator's manifest does not name {upstream}; has its version changed?")
+    _apply(
+        text.replace(upstream, sources.reference("cloudnative-pg")).replace(
+            "imagePullPolicy: Always", "imagePullPolicy: IfNotPresent"
+        )
+    )
+
+
+def install_ingress(sources: Sources) -> None:
+    text = (CLUSTER / "manifests/ingress.yaml").read_text()
+    _apply(
+        text.replace("INGRESS_IMAGE", sources.reference("skipper")).replace("INGRESS_PORT", str(kind.INGRESS_NODE_PORT))
+    )
+
+
+def close_dns() -> None:
+    """Answer names of the cluster only; restarts CoreDNS when that changed something."""
+    before = kind.kubectl("-n", "kube-system", "get", "configmap", "coredns", "-o", "jsonpath={.data}")
+    _apply((CLUSTER / "manifests/coredns.yaml").read_text())
+    after = kind.kubectl("-n", "kube-system", "get", "configmap", "coredns", "-o", "jsonpath={.data}")
+    if before != after:
+        kind.kubectl("-n", "kube-system", "rollout", "restart", "deployment/coredns")
+
+
+def wait_for_operator() -> None:
+    kind.kubectl("-n", "cnpg-system", "rollout", "status", "deployment/cnpg-controller-manager", f"--timeout={READY}")
+
+
+def deploy(sources: Sources, progress: Progress) -> None:
+    """Install or upgrade both charts and return when all of the platform is ready."""
+    with tempfile.TemporaryDirectory() as folder:
+        for release, values in ((NAMESPACE, platform_values(sources)), (MONITORING, monitoring_values(sources))):
+            file = Path(folder) / f"{release}.yaml"
+            file.write_text(yaml.safe_dump(values))
+            with progress.step(f"chart {release}"):
+                _helm_upgrade(release, file)
+    labels = [f"{name}={value}" for name, value in FAULTS_ALLOWED.items()]
+    kind.kubectl("label", "namespace", NAMESPACE, "--overwrite", *labels)
+    wait_ready(progress)
+
+
+def _helm_upgrade(release: str, values: Path) -> None:
+    chart = REPOSITORY / "charts" / release
+    run(
+        tool("helm"), "upgrade", "--install", release, chart,
+        "--kubeconfig", kubeconfig(), "--kube-context", kind.CONTEXT,
+        "--namespace", release, "--create-namespace", "--timeout", "10m",
+        "--values", chart / "values-kind.yaml", "--values", values,
+    )  # fmt: skip
+
+
+def wait_ready(progress: Progress) -> None:
+    """Every workload rolled out and every database instance up."""
+    with progress.step("database instances ready"):
+        kind.kubectl("-n", NAMESPACE, "wait", "cluster/site-search-db", "--for=condition=Ready", f"--timeout={READY}")
+    with progress.step("all workloads ready"):
+        for namespace in (NAMESPACE, MONITORING, "ingress"):
+            found = kind.kubectl("-n", namespace, "get", "deployment,statefulset,daemonset", "-o", "name")
+            for workload in found.split():
+                kind.kubectl("-n", namespace, "rollout", "status", workload, f"--timeout={READY}")
+
+
+def platform_values(sources: Sources) -> dict[str, Any]:
+    return {
+        "app": {"image": sources.value("searchapp")},
+        "postgresql": {"image": sources.value("postgresql")},
+        "redis": {"image": sources.value("redis"), "exporter": sources.program("redis-exporter")},
+        "meilisearch": {"image": sources.value("searchengine")},
+        "demosite": {"image": sources.value("demosite")},
+    }
+
+
+def monitoring_values(sources: Sources) -> dict[str, Any]:
+    return {
+        "prometheus": sources.program("prometheus"),
+        "alertmanager": sources.program("alertmanager"),
+        "nodeExporter": sources.program("node-exporter"),
+        "kubeStateMetrics": {"image": sources.value("kube-state-metrics")},
+    }
+
+
+def _apply(text: str) -> None:
+    kind.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
