@@ -1,0 +1,194 @@
+"""What searches read: every index with its engine open, its vocabulary, and the documents last shown."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from reference.searchengine import store as stored
+from reference.searchengine.engine import Engine
+from reference.searchengine.errors import index_not_found
+from reference.searchengine.paths import Paths
+from reference.searchengine.settings import Settings
+from reference.searchengine.store import IndexRow
+from reference.searchengine.vocabulary import Vocabulary
+from reference.searchengine.words import fold
+
+# A document of 2 KB takes about four times as much once it is read and folded.
+_CACHED_BODY_BYTES = 16 << 20
+
+
+class Document:
+    """One document as it is shown, with what highlighting needs, made once."""
+
+    def __init__(self, number: int, key: int, body: bytes) -> None:
+        self.number, self.key, self.size = number, key, len(body)
+        self.values: dict[str, Any] = orjson.loads(body)
+        self._folded: dict[str, str] = {}
+        self._words: dict[str, frozenset[str]] = {}
+
+    def folded(self, text: str) -> str:
+        """A text of this document in folded form, with a space at either end."""
+        known = self._folded.get(text)
+        if known is None:
+            known = self._folded[text] = f" {fold(text)} "
+        return known
+
+    def words(self, text: str) -> frozenset[str]:
+        """The different words of a text of this document."""
+        known = self._words.get(text)
+        if known is None:
+            known = self._words[text] = frozenset(self.folded(text).split())
+        return known
+
+
+@dataclass(slots=True, kw_only=True)
+class SearchedIndex:
+    """One index as searches see it."""
+
+    row: IndexRow
+    settings: Settings
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    documents: dict[int, Document] = field(default_factory=dict)
+    cached_bytes: int = 0
+    # Engine numbers of longer result lists by query, so that leafing through them does not start at the front each time.
+    lists: dict[str, list[int]] = field(default_factory=dict)
+
+
+class Catalog:
+    """All indexes, as they were at the last finished task."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self.store = stored.open_store(paths.database)
+        self._engines: dict[str, Engine] = {}
+        self._indexes: dict[str, SearchedIndex] = {}
+        self._lock = threading.RLock()
+        self._seen_data_version = -1
+        self._fields: dict[int, tuple[int, dict[str, int]]] = {}
+
+    def open_all(self) -> None:
+        """Open what is there. To be called before there is a writer: opening an engine waits while it is written to."""
+        for row in stored.all_indexes(self.store):
+            if (self._paths.engines / row.folder).exists():
+                self.open_engine(row.folder)
+
+    def open_engine(self, folder: str) -> None:
+        with self._lock:
+            self._engines[folder] = Engine(self._paths.engines / folder)
+
+    def refresh(self) -> None:
+        """Take in what was done since."""
+        with self._lock:
+            rows = stored.all_indexes(self.store)
+            for row in rows:
+                self._refreshed(row)
+            known = {row.uid for row in rows}
+            for uid in [uid for uid in self._indexes if uid not in known]:
+                del self._indexes[uid]
+            for folder in [folder for folder in self._engines if not (self._paths.engines / folder).exists()]:
+                del self._engines[folder]
+
+    def index(self, uid: str) -> SearchedIndex:
+        """The index, never older than the last task that a client can know to be finished."""
+        data_version: int = self.store.execute("PRAGMA data_version").fetchone()[0]
+        index = self._indexes.get(uid)
+        if data_version == self._seen_data_version and index is not None:
+            return index
+        with self._lock:
+            row = stored.find_index(self.store, uid)
+            if row is None:
+                self._indexes.pop(uid, None)
+                raise index_not_found(uid)
+            if index is None:
+                self._refreshed(row)
+            elif index.row != row:
+                self.refresh()
+            # Other indexes may have changed as well, but theirs is the same check.
+            if all(self._is_current(other) for other in self._indexes.values()):
+                self._seen_data_version = data_version
+            return self._indexes[uid]
+
+    def _is_current(self, index: SearchedIndex) -> bool:
+        return stored.find_index(self.store, index.row.uid) == index.row
+
+    def engine(self, index: SearchedIndex) -> Engine | None:
+        """The engine; None for an index that never held a document."""
+        return self._engines.get(index.row.folder)
+
+    def _refreshed(self, row: IndexRow) -> None:
+        known = self._indexes.get(row.uid)
+        if known is not None and known.row == row:
+            return
+        # Another folder: other words, since other attributes are searched.
+        same = known is not None and known.row.id == row.id and known.row.folder == row.folder
+        vocabulary = known.vocabulary if known is not None and same else Vocabulary()
+        vocabulary.add(
+            (document["number"], document["words"])
+            for document in self.store.execute(
+                "SELECT number, words FROM documents WHERE index_id = ? AND number > ?",
+                (row.id, vocabulary.last_number),
+            )
+        )
+        vocabulary.set_living(
+            document["number"]
+            for document in self.store.execute("SELECT number FROM documents WHERE index_id = ?", (row.id,))
+        )
+        self._indexes[row.uid] = SearchedIndex(row=row, settings=Settings.of(row.settings), vocabulary=vocabulary)
+
+    def documents(self, index: SearchedIndex, engine: Engine, numbers: Sequence[int]) -> list[Document]:
+        """The documents behind the engine's numbers; one that the store does not have yet is left out."""
+        cache = index.documents
+        unknown = [number for number in numbers if number not in cache]
+        if unknown:
+            keys = engine.keys(unknown)
+            rows = {
+                row["key"]: row
+                for row in self.store.execute(
+                    "SELECT number, key, body FROM documents WHERE index_id = ? "
+                    f"AND key IN ({','.join('?' * len(keys))})",  # noqa: S608
+                    (index.row.id, *keys),
+                )
+            }
+            for number, key in zip(unknown, keys, strict=True):
+                if key in rows:
+                    self._keep(index, number, Document(rows[key]["number"], key, rows[key]["body"]))
+        return [cache[number] for number in numbers if number in cache]
+
+    @staticmethod
+    def _keep(index: SearchedIndex, number: int, document: Document) -> None:
+        index.documents[number] = document
+        index.cached_bytes += document.size
+        while index.cached_bytes > _CACHED_BODY_BYTES and len(index.documents) > 1:
+            oldest = next(iter(index.documents))
+            index.cached_bytes -= index.documents.pop(oldest).size
+
+    def placed_documents(self, index: SearchedIndex, *, limit: int, offset: int) -> list[Document]:
+        """Documents in the order in which they first came."""
+        rows: list[sqlite3.Row] = self.store.execute(
+            "SELECT number, key, body FROM documents WHERE index_id = ? ORDER BY place LIMIT ? OFFSET ?",
+            (index.row.id, limit, offset),
+        ).fetchall()
+        return [Document(row["number"], row["key"], row["body"]) for row in rows]
+
+    def field_distribution(self, row: IndexRow) -> dict[str, int]:
+        """How many documents have each attribute; counted once for each state of the index."""
+        known = self._fields.get(row.id)
+        if known is None or known[0] != row.version:
+            counts: dict[str, int] = {}
+            for found in self.store.execute(
+                "SELECT field.key AS name, count(*) AS documents FROM documents, json_each(documents.body) AS field "
+                "WHERE index_id = ? GROUP BY field.key",
+                (row.id,),
+            ):
+                counts[found["name"]] = found["documents"]
+            known = self._fields[row.id] = (row.version, counts)
+        return known[1]
+
+    def size_bytes(self) -> int:
+        return sum(file.stat().st_blocks * 512 for file in self._paths.data.rglob("*") if file.is_file())
