@@ -126,12 +126,16 @@ async def serve(arrivals: Path | None) -> None:
     over = asyncio.Event()
     orders: set[asyncio.Task[None]] = set()
 
+    heard = bytearray()
+
     def hear() -> None:
-        said = os.read(sys.stdin.fileno(), 1024).decode()
+        said = os.read(sys.stdin.fileno(), 1024)
+        heard.extend(said)
         if not said:
             over.set()
-        for line in said.splitlines():
-            order, seconds = line.split()
+        while (end := heard.find(b"\n")) >= 0:
+            order, seconds = heard[:end].decode().split()
+            del heard[: end + 1]
             orders.add(loop.create_task(server.obey(order, float(seconds))))
 
     loop.add_reader(sys.stdin.fileno(), hear)
