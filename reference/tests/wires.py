@@ -77,14 +77,13 @@ class Wire:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        try:
+        with suppress(OSError):
             await self._flowing.wait()
             far_reader, far_writer = await asyncio.open_connection(*self._to)
             self._writers.add(far_writer)
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
-        finally:
-            self._writers.discard(writer)
-            writer.transport.abort()
+        self._writers.discard(writer)
+        writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

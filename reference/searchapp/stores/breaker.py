@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field
 
 from reference.searchapp import metrics
@@ -32,7 +31,6 @@ class Breaker:
     healthy: bool | None = None
     latency_ms: float | None = None
     error: str | None = None
-    checked_at: float = 0.0
     _failures: int = field(default=0, init=False)
     _open: bool = field(default=False, init=False)
 
@@ -48,18 +46,19 @@ class Breaker:
         if self._failures or self._open:
             if self._open:
                 log.warning("circuit closed", extra={"dependency": self.dependency})
+                self.healthy = True
             self._failures, self._open = 0, False
 
     def failed(self, error: str) -> None:
         self._failures += 1
         self.error = error
         if self._failures >= self.failures_to_open and not self._open:
-            self._open = True
+            self._open, self.healthy = True, False
             log.warning("circuit opened", extra={"dependency": self.dependency, "error": error})
 
     def probed(self, latency_ms: float, error: str | None) -> None:
         """Take over what the monitor's probe saw."""
-        self.healthy, self.latency_ms, self.checked_at = error is None, latency_ms, time.monotonic()
+        self.healthy, self.latency_ms = error is None, latency_ms
         metrics.dependency_up.labels(self.dependency).set(1 if error is None else 0)
         if error is None:
             self.error = None

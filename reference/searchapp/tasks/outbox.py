@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 Publish = Callable[[Sequence[str]], None]
 
 _POLL_S = 1.0
-_SWEEP_EVERY_S = 3.0
-# A worker beats every 3 s; five missed beats mean that it is gone.
-HEARTBEAT_S = 3.0
-LEASE_S = 15.0
+_SWEEP_EVERY_S = 2.0
+# Five missed beats mean that a worker is gone. One that was only slow loses the scrape, which harms nothing.
+HEARTBEAT_S = 2.0
+LEASE_S = 10.0
 # A message younger than this may be on its way from the broker to a worker.
-_ON_ITS_WAY_S = 8.0
+_ON_ITS_WAY_S = 5.0
 _BATCH = 200
 
 _DUE = text(

@@ -43,14 +43,14 @@ def test_a_base_url_inside_the_platform_is_refused(client: httpx.Client, base_ur
     assert (answer.status_code, answer.json()["code"]) == (422, "base_url_refused")
 
 
-def test_writes_need_a_key(api: Process, website: str) -> None:
+def test_writes_need_a_key(api: Process) -> None:
     for headers, code in (({}, "api_key_required"), ({"X-API-Key": "wrong"}, "api_key_invalid")):
         for method, path in (("POST", "/sites"), ("DELETE", "/sites/x"), ("POST", "/sites/x/scrapes")):
             answer = httpx.request(method, api.url + path, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (401, code), (method, path)
 
 
-def test_every_answer_says_who_gave_it(api: Process, client: httpx.Client) -> None:
+def test_every_answer_says_who_gave_it(client: httpx.Client) -> None:
     for path in ("/health", "/sites", "/nowhere", "/search", "/metrics", "/sites/none"):
         answer = client.get(path)
         assert answer.headers["X-App-Version"] == "1.2.3-test"

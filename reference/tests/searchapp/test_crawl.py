@@ -19,7 +19,7 @@ HERE = frozenset({"127.0.0.1"})
 
 @dataclass
 class Website:
-    """Pages by path: HTML, `->` and a redirect's target, a status, or a body with its type. Remembers what was asked."""
+    """Pages by path: HTML, `->` and a redirect's target, a status, or a body with its type. Notes what was asked."""
 
     pages: Mapping[str, str | int | tuple[bytes, str]]
     asked: list[str] = field(default_factory=list)
@@ -64,9 +64,7 @@ def _crawl(
         async with _served(website) as origin:
             fetcher = Fetcher(allowed)
             try:
-                crawl = Crawl(
-                    fetcher, site_id="s", base_url=origin + base, max_pages=max_pages, drop_page_every=drop
-                )
+                crawl = Crawl(fetcher, site_id="s", base_url=origin + base, max_pages=max_pages, drop_page_every=drop)
                 found = {page.url.removeprefix(origin): page async for page in crawl}
             finally:
                 await fetcher.close()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from reference.searchapp.stores import limits
 from reference.searchapp.stores.limits import Limiter
 from reference.searchapp.stores.redis import Redis
 from reference.tests.wires import Wire
@@ -22,7 +21,7 @@ def kind() -> str:
 @pytest.fixture(autouse=True)
 def one_minute(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Time stands still, so that no test meets the turn of a minute."""
-    monkeypatch.setattr(limits.time, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr("reference.searchapp.stores.limits.time.time", lambda: 1_000_000.0)
     yield
 
 

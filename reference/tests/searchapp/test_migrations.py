@@ -22,9 +22,7 @@ def test_the_migrated_schema_is_the_models_schema(schema: str) -> None:
 
 
 def test_migrating_again_changes_nothing(schema: str, rows: psycopg.Connection) -> None:
-    settings = Settings(
-        database_url=schema, redis_url="", meilisearch_url="", meili_master_key="", admin_api_key=KEY
-    )
+    settings = Settings(database_url=schema, redis_url="", meilisearch_url="", meili_master_key="", admin_api_key=KEY)
     before = rows.execute("select count(*) from api_keys").fetchone()
     assert migrate(settings, wait_s=5) == 0
     assert rows.execute("select count(*) from api_keys").fetchone() == before

@@ -144,9 +144,7 @@ def test_a_deleted_site_is_gone_at_once_in_every_replica(
             assert search(one, site_id, "word").status_code == 404
 
 
-def test_pages_that_are_gone_are_not_found_any_more(
-    client: httpx.Client, website: str, rows: Any
-) -> None:
+def test_pages_that_are_gone_are_not_found_any_more(client: httpx.Client, website: str, rows: Any) -> None:
     base_url = site_url(website, pages=3)
     site_id = scraped(client, base_url)
     # As if the site had had one more page when it was scraped before.
@@ -162,6 +160,7 @@ def test_pages_that_are_gone_are_not_found_any_more(
 
 def test_searches_are_limited_per_client(site_id: str, api_with: Callable[..., Process]) -> None:
     with api_with(RATE_LIMIT_SEARCH_PER_MINUTE="5") as api, httpx.Client(base_url=api.url) as client:
+
         def ask(address: str) -> httpx.Response:
             return client.get("/search", params={"site": site_id, "q": "x"}, headers={"X-Forwarded-For": address})
 
