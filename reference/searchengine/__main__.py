@@ -16,12 +16,12 @@ def options(argv: Sequence[str] | None, env: Mapping[str, str]) -> Options:
     parser = argparse.ArgumentParser(prog="meilisearch", description="Meilisearch's HTTP API over the milli engine.")
     parser.add_argument("--db-path", default=env.get("MEILI_DB_PATH", "/meili_data"), type=Path)
     parser.add_argument("--dump-dir", default=env.get("MEILI_DUMP_DIR"), type=Path)
-    parser.add_argument("--http-addr", default=env.get("MEILI_HTTP_ADDR", "0.0.0.0:7700"))  # noqa: S104
+    parser.add_argument("--http-addr", default=env.get("MEILI_HTTP_ADDR", "0.0.0.0:7700"))
     parser.add_argument("--master-key", default=env.get("MEILI_MASTER_KEY"))
     parser.add_argument("--import-dump", default=env.get("MEILI_IMPORT_DUMP"), type=Path)
     parser.add_argument("--log-level", default=env.get("MEILI_LOG_LEVEL", "INFO"))
     parser.add_argument("--env", default=env.get("MEILI_ENV", "development"), choices=("development", "production"))
-    # Taken so that the official image's arguments can be kept; nothing is ever sent anywhere, and there are no snapshots.
+    # Taken as the official program takes them; nothing is ever sent anywhere, and there are no snapshots.
     parser.add_argument("--no-analytics", action="store_true")
     parser.add_argument("--snapshot-dir", type=Path)
     given = parser.parse_args(argv)

@@ -56,7 +56,7 @@ class SearchedIndex:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     documents: dict[int, Document] = field(default_factory=dict)
     cached_bytes: int = 0
-    # Engine numbers of longer result lists by query, so that leafing through them does not start at the front each time.
+    # Engine numbers of longer result lists by query: leafing through one does not start at the front each time.
     lists: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -147,11 +147,11 @@ class Catalog:
         unknown = [number for number in numbers if number not in cache]
         if unknown:
             keys = engine.keys(unknown)
+            marks = ",".join("?" * len(keys))
             rows = {
                 row["key"]: row
                 for row in self.store.execute(
-                    "SELECT number, key, body FROM documents WHERE index_id = ? "
-                    f"AND key IN ({','.join('?' * len(keys))})",  # noqa: S608
+                    f"SELECT number, key, body FROM documents WHERE index_id = ? AND key IN ({marks})",  # noqa: S608
                     (index.row.id, *keys),
                 )
             }

@@ -151,9 +151,10 @@ def _documents(request: Request) -> list[dict[str, Any]]:
     if not request.body.strip():
         name = {"application/json": "json", "application/x-ndjson": "ndjson", "text/csv": "csv"}[kind]
         raise bad_request("missing_payload", f"A {name} payload is missing.")
+    documents: list[Any]
     if kind == "application/json":
-        documents = parsed(request.body)
-        documents = documents if isinstance(documents, list) else [documents]
+        body = parsed(request.body)
+        documents = body if isinstance(body, list) else [body]
     elif kind == "application/x-ndjson":
         documents = [parsed(line) for line in request.body.splitlines() if line.strip()]
     else:

@@ -27,9 +27,9 @@ def identifier(value: Any) -> str:
         return value
     raise bad_request(
         "invalid_document_id",
-        f"Document identifier `{orjson.dumps(value).decode()}` is invalid. A document identifier can be of type integer or "
-        "string, only composed of alphanumeric characters (a-z A-Z 0-9), hyphens (-) and underscores (_), and can not be "
-        "more than 511 bytes.",
+        f"Document identifier `{orjson.dumps(value).decode()}` is invalid. A document identifier can be of type "
+        "integer or string, only composed of alphanumeric characters (a-z A-Z 0-9), hyphens (-) and underscores (_), "
+        "and can not be more than 511 bytes.",
     )
 
 
@@ -45,8 +45,8 @@ def infer_primary_key(uid: str, document: Mapping[str, Any]) -> str:
     if len(candidates) > 1:
         raise bad_request(
             "index_primary_key_multiple_candidates_found",
-            f"The primary key inference failed as the engine found {len(candidates)} fields ending with `id` in their names: "
-            f"'{candidates[0]}' and '{candidates[1]}'. "
+            f"The primary key inference failed as the engine found {len(candidates)} fields ending with `id` in their "
+            f"names: '{candidates[0]}' and '{candidates[1]}'. "
             f"Please specify the primary key manually using the `primaryKey` query parameter for `{uid}`.",
         )
     return candidates[0]
@@ -97,8 +97,8 @@ class Additions:
                 "DELETE FROM documents WHERE index_id = ? AND key = ? RETURNING place", (self.index_id, key)
             ).fetchone()
             self.store.execute(
-                "INSERT INTO documents (index_id, key, place, body, words) "
-                "VALUES (?, ?, coalesce(?, (SELECT coalesce(max(place), 0) + 1 FROM documents WHERE index_id = ?)), ?, ?)",
+                "INSERT INTO documents (index_id, key, place, body, words) VALUES "
+                "(?, ?, coalesce(?, (SELECT coalesce(max(place), 0) + 1 FROM documents WHERE index_id = ?)), ?, ?)",
                 (
                     self.index_id,
                     key,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reference.searchengine.catalog import Document
 from reference.searchengine.query import Term
-from reference.searchengine.words import HARD_SEPARATOR, WORD
 
-# More marks than this in one text help nobody.
-_MOST_MATCHES = 64
+# Of one word in one text; more marks than this help nobody.
+_MOST_MATCHES = 32
+# Most words are shorter. What is looked at to find a few words; if it was too little, the whole text is.
+_WORD_LENGTH = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A stretch of text that a term stands for."""
+class Match(NamedTuple):
+    """A stretch of text that a term stands for. A tuple, because a search makes hundreds."""
 
     start: int
     end: int
@@ -44,34 +44,35 @@ class Wanted:
 def matches(document: Document, text: str, wanted: Sequence[Wanted]) -> list[Match]:
     """Where the text matches, in order. Of a word that is only begun in the query, as many letters as were typed."""
     folded = document.folded(text)
-    found: dict[int, Match] = {}
+    found: list[Match] = []
     for number, item in enumerate(wanted):
         word = item.term.words[0]
         if item.term.is_phrase:
-            _find_phrase(folded, item.term.words, number, found)
+            found += _phrase(folded, item.term.words, number)
             continue
         _find(folded, " " + word if item.term.is_prefix else f" {word} ", len(word), number, found)
         if item.misspelt:
             for meant in item.misspelt & document.words(text):
                 marked = min(len(word), len(meant)) if item.term.is_prefix else len(meant)
                 _find(folded, f" {meant} ", marked, number, found)
-    return [found[start] for start in sorted(found)][:_MOST_MATCHES]
+    found.sort()
+    return found
 
 
-def _find(folded: str, needle: str, marked: int, term: int, found: dict[int, Match]) -> None:
+def _find(folded: str, needle: str, marked: int, term: int, found: list[Match]) -> None:
     # Folded text has one space more in front, so the needle's space stands where its word begins in the original.
-    at = folded.find(needle)
-    while at >= 0 and len(found) < _MOST_MATCHES:
-        found.setdefault(at, Match(at, at + marked, term))
-        at = folded.find(needle, at + 1)
+    find, at = folded.find, folded.find(needle)
+    most = len(found) + _MOST_MATCHES
+    while at >= 0 and len(found) < most:
+        found.append(Match(at, at + marked, term))
+        at = find(needle, at + marked)
 
 
-def _find_phrase(folded: str, words: tuple[str, ...], term: int, found: dict[int, Match]) -> None:
+def _phrase(folded: str, words: tuple[str, ...], term: int) -> Iterator[Match]:
     pattern = re.compile("(?<= )" + " +".join(f"({re.escape(word)})" for word in words) + "(?= )")
     for hit in pattern.finditer(folded):
         for group in range(1, len(words) + 1):
-            start, end = hit.span(group)
-            found.setdefault(start - 1, Match(start - 1, end - 1, term))
+            yield Match(hit.start(group) - 1, hit.end(group) - 1, term)
 
 
 def formatted(
@@ -90,18 +91,15 @@ def formatted(
     if not highlight and not crop:
         return text
     hits = matches(document, text, wanted)
-    start, end = (0, len(text)) if not crop else window(document.folded(text), text, hits, crop)
-    if highlight:
-        shown = _highlighted(text, start, end, hits, marks)
-    else:
-        shown = text[start:end]
+    start, end = (0, len(text)) if not crop else window(document.folded(text), hits, crop)
+    shown = _highlighted(text, start, end, hits, marks) if highlight else text[start:end]
     before = marks.crop_marker if start > 0 else ""
     after = marks.crop_marker if end < len(text) else ""
     return f"{before}{shown}{after}"
 
 
 def _highlighted(text: str, start: int, end: int, hits: list[Match], marks: Marks) -> str:
-    pieces, at = [], start
+    pieces, at = list[str](), start
     for hit in hits:
         if hit.start < at or hit.end > end:
             continue
@@ -111,69 +109,76 @@ def _highlighted(text: str, start: int, end: int, hits: list[Match], marks: Mark
     return "".join(pieces)
 
 
-def window(folded: str, text: str, hits: list[Match], size: int) -> tuple[int, int]:
-    """The stretch of `size` words with the most terms in it, grown to both sides, rather not over a full stop."""
-    first, last = _best(folded, hits, size) if hits else (None, None)
-    if first is None or last is None:
-        head = [word.span() for word, _ in zip(WORD.finditer(folded), range(size + 1), strict=False)]
-        return (0, len(text)) if len(head) <= size else (0, head[size - 1][1] - 1)
-    # Words around the place, in folded offsets; one more on either side tells whether the text goes on.
-    left, right = _left(folded, first.start, size), _right(folded, last.start, size)
-    inner = len(folded[first.start : last.end + 1].split())
-    start, end = first.start, right[0][1] - 1 if right else last.end
-    right = right[1:]
-    remaining, i, j = size - max(inner, 1), 0, 0
-    while remaining > 0 and (i < len(left) or j < len(right)):
-        can_left, can_right = i < len(left), j < len(right)
-        if can_left and can_right:
-            hard_left = HARD_SEPARATOR.search(text, left[i][1] - 1, start) is not None
-            hard_right = HARD_SEPARATOR.search(text, end, right[j][0] - 1) is not None
-            if hard_left != hard_right:
-                can_left, can_right = not hard_left, not hard_right
-        if can_left:
-            start = left[i][0] - 1
-            i, remaining = i + 1, remaining - 1
-        if can_right and remaining > 0:
-            end = right[j][1] - 1
-            j, remaining = j + 1, remaining - 1
-    return (0 if i == len(left) and not _left(folded, start, 1) else start), (
-        end if j < len(right) or _right(folded, end, 1) else len(text)
-    )
+def window(folded: str, hits: list[Match], size: int) -> tuple[int, int]:
+    """The stretch of `size` words with the most terms in it, grown to both sides; without a match, the beginning."""
+    if not hits:
+        return 0, _after(folded, 0, size)[0]
+    first, last = _best(folded, hits, size)
+    # A match may end within a word.
+    end = folded.find(" ", last.end + 1) - 1
+    spare = max(size - len(folded[first.start + 1 : end + 1].split()), 0)
+    start, on_left = _before(folded, first.start, spare - spare // 2)
+    end, on_right = _after(folded, end, spare - on_left)
+    if on_left + on_right < spare:
+        start, _ = _before(folded, first.start, spare - on_right)
+    return start, end
 
 
-def _left(folded: str, before: int, count: int) -> list[tuple[int, int]]:
-    """Spans of the words before an offset of the text, nearest first."""
-    begin, words = before, list[tuple[int, int]]()
-    while len(words) < count and begin > 0:
-        begin = max(0, begin - 12 * count)
-        # Not in the middle of a word.
-        begin = max(0, folded.rfind(" ", 0, begin + 1))
-        words = [word.span() for word in WORD.finditer(folded, begin, before + 1)]
-    return words[::-1][:count]
+def _before(folded: str, at: int, count: int) -> tuple[int, int]:
+    """Where the `count` words before a place in the text begin, and how many there are; 0 when they are all."""
+    if count <= 0:
+        return at, 0
+    low = max(0, at - _WORD_LENGTH * count)
+    words = folded[low : at + 1].rsplit(None, count)
+    if len(words) <= count and low > 0:
+        low = 0
+        words = folded[: at + 1].rsplit(None, count)
+    if len(words) <= count:
+        return 0, len(words)
+    start = low + len(words[0])
+    while folded[start] == " ":
+        start += 1
+    return start - 1, count
 
 
-def _right(folded: str, start: int, count: int) -> list[tuple[int, int]]:
-    """Spans of the words from an offset of the text on."""
-    return [word.span() for word, _ in zip(WORD.finditer(folded, start + 1), range(count + 1), strict=False)]
+def _after(folded: str, at: int, count: int) -> tuple[int, int]:
+    """Where the `count` words after a place in the text end, and how many there are; the text's end when all."""
+    if count <= 0:
+        return at, 0
+    high = min(len(folded), at + _WORD_LENGTH * count)
+    words = folded[at + 1 : high].split(None, count)
+    if len(words) <= count and high < len(folded):
+        high = len(folded)
+        words = folded[at + 1 :].split(None, count)
+    if len(words) <= count:
+        return len(folded) - 2, len(words)
+    end = high - len(words[count])
+    while folded[end - 1] == " ":
+        end -= 1
+    return end - 1, count
 
 
 def _best(folded: str, hits: list[Match], size: int) -> tuple[Match, Match]:
     """First and last match of the best stretch: most different terms, then closest together, then first."""
     if len({hit.term for hit in hits}) == 1:
         return hits[0], hits[0]
-    positions, at, position = [], 0, 0
-    for hit in hits:
-        position += len(folded[at : hit.start + 1].split())
+    position, at, left = 0, 0, 0
+    positions: list[int] = []
+    held: dict[int, int] = {}
+    best, best_score = (hits[0], hits[0]), (0, 0)
+    for right, hit in enumerate(hits):
+        # Words end at a space; a full stop and its space are one end.
+        position += folded.count(" ", at, hit.start + 1) - folded.count("  ", at, hit.start + 1)
         at = hit.start + 1
         positions.append(position)
-    best, best_score = (hits[0], hits[0]), (1, 0)
-    for i, first in enumerate(hits):
-        terms = set[int]()
-        for j in range(i, len(hits)):
-            if positions[j] - positions[i] >= size:
-                break
-            terms.add(hits[j].term)
-            score = (len(terms), positions[i] - positions[j])
-            if score > best_score:
-                best, best_score = (first, hits[j]), score
+        held[hit.term] = held.get(hit.term, 0) + 1
+        while position - positions[left] >= size or held[hits[left].term] > 1:
+            term = hits[left].term
+            held[term] -= 1
+            if not held[term]:
+                del held[term]
+            left += 1
+        score = (len(held), positions[left] - position)
+        if score > best_score or right == 0:
+            best, best_score = (hits[left], hit), score
     return best

@@ -51,8 +51,8 @@ class Keys:
                 raise ApiError(
                     401,
                     "missing_master_key",
-                    "Meilisearch is running without a master key. To access this API endpoint, you must have set a master "
-                    "key at launch.",
+                    "Meilisearch is running without a master key. To access this API endpoint, you must have set a "
+                    "master key at launch.",
                 )
             return
         if authorization is None:

@@ -30,7 +30,7 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """Words, "phrases", -unwanted and -"unwanted phrases"; the last word, still being typed, stands for all it begins."""
+    """Words, "phrases", -unwanted and -"unwanted phrases"; the last word may be the beginning of one."""
     terms: list[Term] = []
     excluded: list[Term] = []
     phrase: list[str] | None = None
@@ -38,11 +38,11 @@ def parse(text: str) -> Query:
     for piece in _PIECE.finditer(text):
         if len(terms) >= WORDS_LIMIT:
             break
-        token, begins = piece.group(), piece.start() == 0 or text[piece.start() - 1].isspace()
-        if token == "-":
+        sign, begins = piece.group(), piece.start() == 0 or text[piece.start() - 1].isspace()
+        if sign == "-":
             negated = phrase is None and begins
             continue
-        if token == '"':
+        if sign == '"':
             if phrase is None:
                 phrase, phrase_negated = [], negated
             else:
@@ -50,7 +50,7 @@ def parse(text: str) -> Query:
                 phrase = None
             negated = False
             continue
-        word = fold(token)
+        word = fold(sign)
         if phrase is not None:
             phrase.append(word)
         elif negated and text[piece.start() - 1] == "-":

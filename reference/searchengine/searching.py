@@ -122,7 +122,10 @@ def _formatted(
     for name, value in values.items():
         highlight = highlight_all or name in highlighted
         crop = cropped.get(name, crop_all)
-        if highlight or crop is not None or request.retrieved is None or name in request.retrieved:
+        if not highlight and crop is None and isinstance(value, str):
+            if request.retrieved is None or name in request.retrieved:
+                shown[name] = value
+        elif highlight or crop is not None or request.retrieved is None or name in request.retrieved:
             shown[name] = formatted(value, document, wanted, marks, crop, highlight=highlight)
     return shown
 

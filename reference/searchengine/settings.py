@@ -88,7 +88,8 @@ def checked(changes: Mapping[str, Any]) -> dict[str, Any]:
 def _require_default(name: str, value: Any) -> None:
     default = DEFAULTS[name]
     if type(default) is not type(value) and default is not None:
-        wanted = {list: "an array", dict: "an object", str: "a string"}[type(default)]
+        kinds: dict[type, str] = {list: "an array", dict: "an object", str: "a string"}
+        wanted = kinds[type(default)]
         raise bad_request(
             _error_code(name), f"Invalid value type at `.{name}`: expected {wanted}, but found: `{value!r}`"
         )

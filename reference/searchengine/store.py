@@ -26,8 +26,8 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE UNIQUE INDEX IF NOT EXISTS document_by_key ON documents (index_id, key);
 CREATE UNIQUE INDEX IF NOT EXISTS document_by_place ON documents (index_id, place);
 CREATE TABLE IF NOT EXISTS tasks (
-    uid INTEGER PRIMARY KEY AUTOINCREMENT, index_uid TEXT, type TEXT NOT NULL, status TEXT NOT NULL, request TEXT NOT NULL,
-    payload BLOB, details TEXT, error TEXT, canceled_by INTEGER,
+    uid INTEGER PRIMARY KEY AUTOINCREMENT, index_uid TEXT, type TEXT NOT NULL, status TEXT NOT NULL,
+    request TEXT NOT NULL, payload BLOB, details TEXT, error TEXT, canceled_by INTEGER,
     enqueued_at TEXT NOT NULL, started_at TEXT, finished_at TEXT
 );
 CREATE INDEX IF NOT EXISTS task_by_status ON tasks (status, uid);

@@ -63,10 +63,11 @@ def next_batch(store: sqlite3.Connection) -> list[Task]:
         return [first]
     kinds = ", ".join("?" for _ in GLOBAL_TYPES)
     barrier = store.execute(
-        f"SELECT min(uid) FROM tasks WHERE status = 'enqueued' AND (type IN ({kinds}) OR (index_uid = ? AND type != ?))",  # noqa: S608
+        "SELECT min(uid) FROM tasks WHERE status = 'enqueued' "  # noqa: S608
+        f"AND (type IN ({kinds}) OR (index_uid = ? AND type != ?))",
         (*GLOBAL_TYPES, first.index_uid, first.type),
     ).fetchone()[0]
-    batch, size = [], 0
+    batch, size = list[Task](), 0
     for row in store.execute(
         "SELECT * FROM tasks WHERE status = 'enqueued' AND index_uid = ? AND type = ? AND uid < ? ORDER BY uid LIMIT ?",
         (first.index_uid, first.type, 1 << 62 if barrier is None else barrier, _BATCH_TASKS),

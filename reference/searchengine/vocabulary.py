@@ -31,12 +31,14 @@ class Found:
 
 
 class Vocabulary:
-    """All words of one index. A document's number is never used again, so what is gone is only struck from the living."""
+    """All words of one index. A document's number is never used again: what is gone is only struck from the living."""
 
     def __init__(self) -> None:
         self._postings: dict[str, BitMap] = {}
         self._words: list[str] = []
-        self._by_initial: dict[str, list[str]] = {}
+        # By first letter and length: a typo changes the length by one at most, and the first letter hardly ever.
+        self._words_by_length: dict[str, dict[int, dict[str, list[str]]]] = {}
+        self._by_beginning: dict[tuple[str, int], dict[str, list[str]]] = {}
         self._found: dict[Term, Found] = {}
         self.documents = BitMap()
         self.last_number = 0
@@ -61,11 +63,10 @@ class Vocabulary:
                 # A new one instead of a changed one: searches go on in another thread.
                 self._postings[word] = postings | BitMap(numbers)
         if unknown:
-            words_now = sorted(self._words + unknown)
-            by_initial: dict[str, list[str]] = {}
-            for word in words_now:
-                by_initial.setdefault(word[:1], []).append(word)
-            self._words, self._by_initial = words_now, by_initial
+            self._words = sorted(self._words + unknown)
+            self._by_beginning = {}
+            for word in unknown:
+                self._words_by_length.setdefault(word[:1], {}).setdefault(len(word), {})[word] = [word]
 
     def set_living(self, numbers: Iterable[int]) -> None:
         """Only these documents exist now."""
@@ -103,11 +104,9 @@ class Vocabulary:
         return documents
 
     def _expanded(self, word: str, *, is_prefix: bool) -> Found:
-        misspelt = frozenset(self._misspelt(word, is_prefix=is_prefix))
-        meant = {word, *misspelt}
-        if is_prefix:
-            words = self._words
-            meant.update(words[bisect_left(words, word) : bisect_left(words, word + _LAST)])
+        exact = {word, *(self._beginning_with(word) if is_prefix else ())}
+        misspelt = frozenset(self._misspelt(word, is_prefix=is_prefix)) - exact
+        meant = exact | misspelt
         postings = [self._postings[known] for known in meant if known in self._postings]
         documents = BitMap.union(*postings) & self.documents if postings else BitMap()
         return Found(misspelt=misspelt, documents=documents)
@@ -117,26 +116,31 @@ class Vocabulary:
         if len(word) < ONE_TYPO_FROM:
             return
         typos = 1 if len(word) < TWO_TYPOS_FROM else 2
-        initial = word[0]
-        for first, bucket in self._by_initial.items():
-            allowed = typos if first == initial else typos - 1
-            if allowed:
-                yield from _near(word, bucket, allowed, is_prefix=is_prefix)
+        for length in range(len(word) - typos, len(word) + typos + 1):
+            candidates = self._beginnings(word[0], length) if is_prefix else self._words_of(word[0], length)
+            near = process.extract(word, candidates.keys(), scorer=OSA.distance, score_cutoff=typos, limit=None)
+            for beginning, _, _ in near:
+                yield from candidates[beginning]
+        if typos > 1:
+            initials = {known[:1] for known in self._words_by_length} - {word[0]}
+            rests = {*(initial + word[1:] for initial in initials), *(initial + word for initial in initials)}
+            for meant in (*rests, word[1:], word[1] + word[0] + word[2:]):
+                yield from self._beginning_with(meant) if is_prefix else [meant] if meant in self._postings else []
 
+    def _beginning_with(self, beginning: str) -> list[str]:
+        words = self._words
+        return words[bisect_left(words, beginning) : bisect_left(words, beginning + _LAST)]
 
-def _near(word: str, bucket: list[str], typos: int, *, is_prefix: bool) -> Iterable[str]:
-    if not is_prefix:
-        near = [known for known in bucket if abs(len(known) - len(word)) <= typos]
-        for known, _, _ in process.extract(word, near, scorer=OSA.distance, score_cutoff=typos, limit=None):
-            if known != word:
-                yield known
-        return
-    for length in range(len(word) - typos, len(word) + typos + 1):
-        beginnings: dict[str, list[str]] = {}
-        for known in bucket:
-            if len(known) >= length and not known.startswith(word):
-                beginnings.setdefault(known[:length], []).append(known)
-        for beginning, _, _ in process.extract(
-            word, list(beginnings), scorer=OSA.distance, score_cutoff=typos, limit=None
-        ):
-            yield from beginnings[beginning]
+    def _words_of(self, initial: str, length: int) -> dict[str, list[str]]:
+        return self._words_by_length.get(initial, {}).get(length, {})
+
+    def _beginnings(self, initial: str, length: int) -> dict[str, list[str]]:
+        """Words of at least this length by their first letters; gathered when first asked for."""
+        known = self._by_beginning.get((initial, length))
+        if known is None:
+            known = {}
+            for word in self._beginning_with(initial):
+                if len(word) >= length:
+                    known.setdefault(word[:length], []).append(word)
+            self._by_beginning[initial, length] = known
+        return known

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
-
-WORD = re.compile(r"[^ ]+")
-# A full stop ends a thought; a crop would rather not reach over it.
-HARD_SEPARATOR = re.compile(r"[.!?;:\n](?:\s|$)|\n")
 
 
 class _Folding(dict[int, str]):

@@ -1,0 +1,136 @@
+"""What our own server promises beyond the API: nothing accepted is lost, and indexing does not stop the answers."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import meilisearch
+import pytest
+from meilisearch.errors import MeilisearchApiError, MeilisearchCommunicationError
+
+from reference.tests.searchengine.running import MASTER_KEY, RunningServer
+
+_WORDS = ("river", "forest", "evening", "water", "shadow", "mountain", "garden", "window", "letter", "silver")
+
+
+def _pages(first: int, count: int) -> list[dict[str, object]]:
+    return [
+        {"id": number, "title": f"page{number}", "text": " ".join(_WORDS[number * k % 10] for k in range(300))}
+        for number in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> RunningServer:
+    return RunningServer(tmp_path)
+
+
+def test_no_accepted_task_is_lost_by_sigkill(server: RunningServer) -> None:
+    """Kill in the middle of a stream of writes, several times: all that was acknowledged is there afterwards."""
+    acknowledged: list[int] = []
+    for life in range(4):
+        with server:
+            index = meilisearch.Client(server.url, MASTER_KEY).index("pages")
+            # Each life is killed at another point: while writing, while indexing, right after the last answer.
+            killer = threading.Timer(0.15 + 0.2 * life, server.kill)
+            killer.start()
+            while True:
+                number = len(acknowledged)
+                try:
+                    index.add_documents(_pages(number, 1), "id")
+                except (MeilisearchCommunicationError, MeilisearchApiError):
+                    break
+                acknowledged.append(number)
+            killer.join()
+    with server:
+        client = meilisearch.Client(server.url, MASTER_KEY)
+        last = client.index("pages").add_documents(_pages(10**6, 1)).task_uid
+        assert client.wait_for_task(last, timeout_in_ms=20_000).status == "succeeded"
+        assert client.get_tasks({"statuses": "failed"}).total == 0
+        found = {document.id for document in client.index("pages").get_documents({"limit": 10**6}).results}
+        assert len(acknowledged) > 20
+        assert set(acknowledged) - found == set()
+        for number in (acknowledged[0], acknowledged[-1]):
+            assert client.index("pages").search(f"page{number}")["hits"][0]["id"] == number
+
+
+def test_searches_and_health_are_answered_while_indexing(server: RunningServer) -> None:
+    """The longest wait for an answer during the indexing of a large batch is a small part of it."""
+    with server:
+        client = meilisearch.Client(server.url, MASTER_KEY)
+        index = client.index("pages")
+        index.wait_for_task(index.add_documents(_pages(0, 50), "id").task_uid)
+        uid = index.add_documents(_pages(50, 3000)).task_uid
+        waits, began = [], time.monotonic()
+        while client.get_task(uid).status in {"enqueued", "processing"}:
+            asked = time.monotonic()
+            assert client.health() == {"status": "available"}
+            assert index.search("river")["hits"]
+            waits.append(time.monotonic() - asked)
+        indexing_s = time.monotonic() - began
+        assert len(waits) >= 5
+        assert max(waits) < max(0.5, indexing_s / 3)
+
+
+def test_sigterm_ends_it_and_the_next_one_starts_at_once(server: RunningServer) -> None:
+    """Stopping is clean and quick, and what was there is served again within a second of the start."""
+    with server:
+        index = meilisearch.Client(server.url, MASTER_KEY).index("pages")
+        index.wait_for_task(index.add_documents(_pages(0, 500), "id").task_uid, timeout_in_ms=20_000)
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 5
+        server.start()
+        assert index.search("river")["estimatedTotalHits"] > 20
+        # On a quiet machine a quarter of it; what is measured here shares two cores with other tests.
+        assert server.started_in_s < 3
+
+
+def test_a_dump_becomes_a_new_server(server: RunningServer, tmp_path: Path) -> None:
+    """A dump holds documents and settings, and a server started from it finds them."""
+    with server:
+        client = meilisearch.Client(server.url, MASTER_KEY)
+        index = client.index("pages")
+        index.update_searchable_attributes(["title"])
+        index.add_documents(_pages(0, 30), "id")
+        task = client.wait_for_task(client.create_dump().task_uid, timeout_in_ms=20_000)
+        assert task.details is not None
+        dump = tmp_path / "dumps" / f"{task.details['dumpUid']}.dump"
+        with tarfile.open(dump) as archive:
+            assert json.load(archive.extractfile("metadata.json") or pytest.fail("no metadata"))["dumpVersion"] == "V6"
+    with RunningServer(tmp_path / "other", "--import-dump", str(dump)) as other:
+        client = meilisearch.Client(other.url, MASTER_KEY)
+        for task in client.get_tasks().results:
+            assert client.wait_for_task(task.uid, timeout_in_ms=20_000).status == "succeeded"
+        assert client.index("pages").get_settings()["searchableAttributes"] == ["title"]
+        assert client.index("pages").search("page7")["hits"][0]["id"] == 7
+        assert client.index("pages").search("river")["hits"] == []
+
+
+def test_what_is_not_served_says_so(server: RunningServer) -> None:
+    """501 with Meilisearch's error shape, for routes, parameters and settings."""
+    with server:
+        client = meilisearch.Client(server.url, MASTER_KEY)
+        index = client.index("pages")
+        index.wait_for_task(index.add_documents(_pages(0, 1), "id").task_uid)
+        for call in (
+            lambda: index.search("river", {"filter": "id = 1"}),
+            lambda: index.update_settings({"synonyms": {"river": ["stream"]}}),
+            lambda: client.http.post("snapshots"),
+            lambda: index.delete_documents(filter="id = 1"),
+        ):
+            with pytest.raises(MeilisearchApiError) as refused:
+                call()
+            assert (refused.value.status_code, refused.value.code) == (501, "not_implemented")
+
+
+def test_an_answer_is_json_with_its_length(server: RunningServer) -> None:
+    """Answers can be read without chunks."""
+    with server, urllib.request.urlopen(f"{server.url}/health", timeout=5) as answer:  # noqa: S310
+        assert answer.headers["content-type"] == "application/json"
+        assert int(answer.headers["content-length"]) == len(answer.read())
