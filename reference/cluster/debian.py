@@ -17,7 +17,8 @@ from .versions import versions
 
 BASE = "debian-base"
 SETS = tuple(versions().table["debian"]["sets"])
-RECIPE = 3  # raise when the steps below change
+RECIPE = 3  # raise when the steps of the base change
+COMMIT_RECIPE = 2  # raise when what a commit sets changes
 INSTALL = """set -e
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d
 mkdir -p /etc/postgresql-common; echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
@@ -96,7 +97,7 @@ def packages_key(name: str) -> str:
 
 def set_key(name: str) -> str:
     """The hash of what a set image is made of; the empty name is the base itself."""
-    return key_of(packages_key(name), INSTALL) if name else base_key()
+    return key_of(packages_key(name), INSTALL, str(COMMIT_RECIPE)) if name else base_key()
 
 
 def reference(name: str) -> str:

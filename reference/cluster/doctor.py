@@ -50,7 +50,7 @@ def _examine(pull: bool) -> Iterator[Finding]:
     yield Finding(
         name="host",
         good=debian or pull,
-        detail=f"{_debian_release() or 'not Debian'}, {os.cpu_count()} cores, {'' if os.geteuid() == 0 else 'not '}root",
+        detail=f"{_debian_release() or 'not Debian'}, {os.cpu_count()} cores, uid {os.geteuid()}",
         mend=f"images are built from Debian {versions().suite} packages: use such a host, or --images pull",
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB

@@ -1,0 +1,95 @@
+"""Artifacts are made once, seen whole, and named by all that went into them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from reference.cluster import store
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_an_artifact_is_made_once() -> None:
+    made: list[Path] = []
+    for _ in range(2):
+        folder = store.produce("thing", "0" * 16, lambda place: made.append(place) or (place / "file").write_text("x"))
+        assert (folder / "file").read_text() == "x"
+    assert len(made) == 1
+
+
+def test_a_failed_build_leaves_nothing_that_looks_like_a_result(cache: Path) -> None:
+    def half(place: Path) -> None:
+        (place / "half").write_text("x")
+        raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        store.produce("thing", "0" * 16, half)
+    assert list((cache / "store").iterdir()) == []
+    assert store.produce("thing", "0" * 16, lambda place: None).is_dir()
+
+
+def test_what_a_killed_build_left_is_swept(cache: Path) -> None:
+    left = cache / "store" / ".making-abc"
+    left.mkdir(parents=True)
+    store.sweep_scratch()
+    assert not left.exists()
+
+
+def test_a_new_artifact_replaces_the_old_one_of_its_name_only() -> None:
+    old = store.produce("thing", "0" * 16, lambda place: None)
+    other = store.produce("thing-two", "0" * 16, lambda place: None)
+    new = store.produce("thing", "1" * 16, lambda place: None)
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
+
+
+def test_two_builders_of_one_artifact_make_it_once() -> None:
+    made: list[int] = []
+    first_began = threading.Event()
+
+    def make(place: Path) -> None:
+        first_began.set()
+        made.append(1)
+
+    builders = [threading.Thread(target=store.produce, args=("thing", "0" * 16, make)) for _ in range(2)]
+    for builder in builders:
+        builder.start()
+    for builder in builders:
+        builder.join()
+    assert first_began.is_set()
+    assert made == [1]
+
+
+@pytest.mark.parametrize("change", ["content", "name", "mode"])
+def test_a_key_changes_with_contents_names_and_modes(tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    file = folder / "a"
+    file.write_text("1")
+    before = store.key_of(folder)
+    if change == "content":
+        file.write_text("2")
+    elif change == "name":
+        file.rename(folder / "b")
+    else:
+        file.chmod(0o755)
+    assert store.key_of(folder) != before
+
+
+def test_a_key_ignores_what_python_leaves_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    (folder / "__pycache__").mkdir(parents=True)
+    (folder / "a.py").write_text("1")
+    before = store.key_of(folder)
+    (folder / "__pycache__" / "a.pyc").write_bytes(b"1")
+    assert store.key_of(folder) == before
+
+
+def test_parts_do_not_run_into_each_other() -> None:
+    assert store.key_of("ab", "c") != store.key_of("a", "bc")
