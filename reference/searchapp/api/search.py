@@ -22,7 +22,14 @@ from reference.searchapp.api.wire import Header, Scope, Send, Wire, problem_body
 from reference.searchapp.settings import Settings
 from reference.searchapp.stores import fallback
 from reference.searchapp.stores.breaker import Unavailable
-from reference.searchapp.stores.cache import Answer, Generations, LocalAnswers, answer_key, generation_key
+from reference.searchapp.stores.cache import (
+    Answer,
+    Generations,
+    LocalAnswers,
+    SharedAnswers,
+    answer_key,
+    generation_key,
+)
 from reference.searchapp.stores.database import OutcomeUnknown
 from reference.searchapp.stores.engine import Found, NoIndex
 from reference.searchapp.stores.limits import Limiter, retry_after_s
@@ -95,7 +102,7 @@ class SearchEndpoint:
         self._generations = Generations()
         self._local = LocalAnswers()
         self._computing: dict[tuple[str, str | None], asyncio.Task[Answer]] = {}
-        self._storing: set[asyncio.Task[None]] = set()
+        self._shared = SharedAnswers(stores.redis)
         self._fallbacks = asyncio.Semaphore(_FALLBACKS_AT_ONCE)
         self._searches = itertools.count(1)
         self._duration = metrics.http_request_duration.labels("GET", "/search")
@@ -215,9 +222,7 @@ class SearchEndpoint:
         if generation is not None:
             self._local.put(query.key, generation, answer)
             if not degraded and self._redis.usable:
-                storing = asyncio.create_task(self._store(query.key, generation, answer, ttl_s))
-                self._storing.add(storing)
-                storing.add_done_callback(self._storing.discard)
+                self._shared.put(query.key, generation, answer, ttl_s)
         return answer
 
     async def _find(self, query: Query) -> tuple[Found, bool]:
@@ -237,12 +242,6 @@ class SearchEndpoint:
             return await self._stores.database.read(
                 lambda c: fallback.search(c, query.site_id, query.q, limit=query.limit, offset=query.offset)
             ), True
-
-    async def _store(self, key: str, generation: str, answer: Answer, ttl_s: float) -> None:
-        try:
-            await self._redis.call(("SET", answer_key(key), answer.packed(generation), "PX", int(ttl_s * 1000)))
-        except Unavailable:
-            return
 
 
 def _too_many() -> Problem:

@@ -7,16 +7,21 @@ it read for at most GENERATION_TRUST_S; whoever changes a site replaces the toke
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import struct
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 
-from reference.searchapp.stores.redis import Command
+from reference.searchapp.stores.breaker import Unavailable
+from reference.searchapp.stores.redis import Command, Redis
 
 GENERATION_TRUST_S = 0.25
 _LOCAL_BYTES = 32 * 1024 * 1024
+# Answers are sent on together: a write of its own for each costs more than the few milliseconds are worth.
+_GATHER_S = 0.02
 _HEAD = struct.Struct("<d??16s")
 
 
@@ -94,6 +99,26 @@ class LocalAnswers:
 
     def _drop(self, key: str) -> None:
         self._bytes -= len(self._answers.pop(key)[1].body)
+
+
+class SharedAnswers:
+    """Answers for the other replicas, handed to Redis a few at a time; one that is lost on the way is no harm."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: list[Command] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    def put(self, key: str, generation: str, answer: Answer, ttl_s: float) -> None:
+        self._waiting.append(("SET", answer_key(key), answer.packed(generation), "PX", int(ttl_s * 1000)))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_soon())
+
+    async def _send_soon(self) -> None:
+        await asyncio.sleep(_GATHER_S)
+        commands, self._waiting, self._sending = self._waiting, [], None
+        with suppress(Unavailable):
+            await self._redis.call(*commands)
 
 
 def generation_key(site_id: str) -> str:

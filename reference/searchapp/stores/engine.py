@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import aiohttp
 import orjson
 
 from reference.searchapp.settings import CONNECT_TIMEOUT_S, ENGINE_TIMEOUT_S
 from reference.searchapp.stores.breaker import Breaker, Unavailable
+from reference.searchapp.stores.http import HttpClient, HttpFailed
 
 # Marks that no text contains: the snippet is escaped before they become tags, so a page cannot smuggle in its own.
 MARK_START, MARK_END = "\x02", "\x03"
-_JSON = {"Content-Type": "application/json"}
 
 
 class NoIndex(Exception):
@@ -43,9 +42,8 @@ class SearchEngine:
 
     def __init__(self, url: str, master_key: str) -> None:
         self.breaker = Breaker(dependency="search_engine", failures_to_open=3)
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {master_key}"} if master_key else {}
-        self._session: aiohttp.ClientSession | None = None
+        headers = {"Authorization": f"Bearer {master_key}"} if master_key else {}
+        self._http = HttpClient(url, headers, connect_timeout_s=CONNECT_TIMEOUT_S, timeout_s=ENGINE_TIMEOUT_S)
 
     async def search(self, site_id: str, q: str, *, limit: int, offset: int) -> Found:
         """Hits with snippets. NoIndex when the site has none."""
@@ -73,49 +71,35 @@ class SearchEngine:
     async def has_index(self, site_id: str) -> bool:
         """Whether the engine knows the site; what is left to ask when the database is gone."""
         self.breaker.require_closed()
-        status, _ = await self._call("GET", f"/indexes/{index_uid(site_id)}/stats", None)
+        status, _ = await self._call("GET", f"/indexes/{index_uid(site_id)}/stats")
         return status == 200
 
     async def drop_index(self, site_id: str) -> None:
         """Ask for the site's index to be removed; one that does not exist is fine."""
         self.breaker.require_closed()
-        await self._call("DELETE", f"/indexes/{index_uid(site_id)}", None)
+        await self._call("DELETE", f"/indexes/{index_uid(site_id)}")
 
     async def probe(self) -> None:
         """Ask for a sign of life, past the breaker."""
-        status, answer = await self._call("GET", "/health", None)
+        status, answer = await self._call("GET", "/health")
         if status != 200:
             raise Unavailable("search_engine", f"{status} {answer.get('code', '')}")
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._http.close()
 
-    async def _call(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                headers=self._headers,
-                timeout=aiohttp.ClientTimeout(total=ENGINE_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
-                # As many as the engine can work on at once and some that wait; more would only queue there.
-                connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=30, ttl_dns_cache=5),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
+    async def _call(self, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
         try:
-            async with self._session.request(
-                method, self._url + path, data=body, headers=_JSON if body else None
-            ) as response:
-                raw = await response.read()
-                answer = orjson.loads(raw) if raw else {}
-        except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError) as error:
-            why = f"{type(error).__name__}: {error}".rstrip(": ")
-            self.breaker.failed(why)
-            raise Unavailable("search_engine", why) from error
-        if response.status >= 500:
-            self.breaker.failed(f"{response.status}")
-            raise Unavailable("search_engine", f"{response.status} {answer.get('code', '')}")
+            status, raw = await self._http.request(method, path, body)
+            answer = orjson.loads(raw) if raw else {}
+        except (HttpFailed, orjson.JSONDecodeError) as error:
+            self.breaker.failed(str(error))
+            raise Unavailable("search_engine", str(error)) from error
+        if status >= 500:
+            self.breaker.failed(str(status))
+            raise Unavailable("search_engine", f"{status} {answer.get('code', '')}")
         self.breaker.succeeded()
-        return response.status, answer
+        return status, answer
 
 
 def _hit(hit: dict[str, Any]) -> dict[str, str]:

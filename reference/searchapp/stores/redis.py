@@ -33,6 +33,10 @@ class _Connection(asyncio.Protocol):
         self._replies = hiredis.Reader()
         self._waiting: deque[tuple[asyncio.Future[list[Any]], int, list[Any]]] = deque()
 
+    @property
+    def open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
 
@@ -105,7 +109,7 @@ class Redis:
     async def _call(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
         try:
-            if connection is None or connection.transport is None:
+            if connection is None or not connection.open:
                 connection = await self._connect()
             # A timer and a plain future: half the cost of asyncio.timeout on this path.
             future = connection.send(commands)
@@ -130,7 +134,7 @@ class Redis:
     async def _connect(self) -> _Connection:
         async with self._connecting:
             current = self._connection
-            if current is not None and current.transport is not None:
+            if current is not None and current.open:
                 return current
             async with asyncio.timeout(min(CONNECT_TIMEOUT_S, REDIS_TIMEOUT_S)):
                 _, made = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)

@@ -1,8 +1,4 @@
-"""Where the scraper may go: the site's own host and folder, and no address inside the platform's network.
-
-The address that was checked is the address that is connected to: names are resolved once, by the resolver below, for
-the connection itself, so a name that answers differently the second time gains nothing.
-"""
+"""Where the scraper may go: the site's own host and folder, and no address inside the platform's network."""
 
 from __future__ import annotations
 
@@ -10,9 +6,6 @@ import ipaddress
 import socket
 from collections.abc import Collection
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
-
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 # Longer URLs do not fit the unique index of pages.
 URL_CHARACTERS_MOST = 2000
@@ -22,10 +15,6 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 class Refused(Exception):
     """A URL or address that the scraper does not go to; says why."""
-
-
-class RefusedAddress(Refused, OSError):
-    """A name whose addresses are all out of bounds. An OSError, for that is what a resolver may raise."""
 
 
 def is_public(address: str) -> bool:
@@ -112,25 +101,3 @@ class Scope:
             return None
         url = urlunsplit((parts.scheme, netloc, path, parts.query, ""))
         return url if len(url) <= URL_CHARACTERS_MOST else None
-
-
-class GuardedResolver(AbstractResolver):
-    """Names to the addresses that may be connected to."""
-
-    def __init__(self, allowed_private: Collection[str], resolver: AbstractResolver | None = None) -> None:
-        self._allowed_private = allowed_private
-        self._resolver = resolver or ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        if host.lower() in self._allowed_private:
-            return found
-        public = [one for one in found if is_public(one["host"])]
-        if not public:
-            raise RefusedAddress(f"{host} has no public address")
-        return public
-
-    async def close(self) -> None:
-        await self._resolver.close()

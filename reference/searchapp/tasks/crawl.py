@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from reference.searchapp.tasks.addresses import GuardedResolver, Refused, Scope, check_host
+from reference.searchapp.tasks.addresses import Refused, Scope, check_host
 from reference.searchapp.tasks.pages import ParsedPage, StoredPage, checksum, page_id, parse
+from reference.searchapp.tasks.resolver import GuardedResolver
 from reference.searchapp.tasks.robots import USER_AGENT, Robots
 
 log = logging.getLogger(__name__)

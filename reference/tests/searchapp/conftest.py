@@ -99,8 +99,9 @@ def api(environment: Mapping[str, str], schema: str, tmp_path_factory: pytest.Te
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(environment: Mapping[str, str], schema: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Not for longer than a module: the worker's own tests must be alone with theirs."""
     assert schema
     log = tmp_path_factory.mktemp("worker") / "log"
     with Process(

@@ -9,15 +9,8 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from reference.searchapp.tasks.addresses import (
-    GuardedResolver,
-    Refused,
-    RefusedAddress,
-    Scope,
-    check_base_url,
-    check_host,
-    is_public,
-)
+from reference.searchapp.tasks.addresses import Refused, Scope, check_base_url, check_host, is_public
+from reference.searchapp.tasks.resolver import GuardedResolver, RefusedAddress
 
 
 @pytest.mark.parametrize(

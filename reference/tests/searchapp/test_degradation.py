@@ -127,19 +127,20 @@ def test_without_the_engine_the_database_answers(wired: Wired, site_id: str, wor
 
 @pytest.mark.parametrize("how", ["cut", "freeze"])
 def test_without_redis_searches_go_on_uncached(wired: Wired, site_id: str, words: list[str], how: str) -> None:
+    word = words[3 if how == "cut" else 9]
     getattr(wired.redis, how)()
-    first, first_s = _timed(wired.client, site_id, words[3])
+    first, first_s = _timed(wired.client, site_id, word)
     assert (first.status_code, first.headers["X-Cache"]) == (200, "bypass")
     assert first_s < 1.0
-    again, again_s = _timed(wired.client, site_id, words[3])
+    again, again_s = _timed(wired.client, site_id, word)
     assert (again.status_code, again.headers["X-Cache"]) == (200, "bypass")
     assert again_s < AT_ONCE_S
     assert wired.client.get("/ready").status_code == 200
 
     wired.redis.mend()
     wired.until_healthy("redis", True)
-    search(wired.client, site_id, words[3])
-    assert search(wired.client, site_id, words[3]).headers["X-Cache"] == "hit"
+    search(wired.client, site_id, word)
+    assert search(wired.client, site_id, word).headers["X-Cache"] == "hit"
 
 
 @pytest.mark.parametrize("how", ["cut", "freeze"])
