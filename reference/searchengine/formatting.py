@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from reference.searchengine.catalog import Document
-from reference.searchengine.query import Term
+from reference.searchengine.query import Query, Term
 
-# Of one word in one text; more marks than this help nobody.
-_MOST_MATCHES = 32
+# A crop is looked for around so many places of the rarest word; a text that has it more often is about it anyway.
+_MOST_ANCHORS = 8
 # Most words are shorter. What is looked at to find a few words; if it was too little, the whole text is.
 _WORD_LENGTH = 14
 
 
 class Match(NamedTuple):
-    """A stretch of text that a term stands for. A tuple, because a search makes hundreds."""
+    """A stretch of text to mark. A tuple, because a search makes hundreds."""
 
     start: int
     end: int
+
+
+class Needle(NamedTuple):
+    """What to look for in folded text, and the stretches of it to mark, as offset and length in the original."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
     term: int
 
 
@@ -35,44 +43,60 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A term and the misspelt words that count as the term."""
+    """A term, what it looks like in folded text, and the misspelt words that count as the term."""
 
     term: Term
+    exact: Needle
     misspelt: frozenset[str]
 
 
-def matches(document: Document, text: str, wanted: Sequence[Wanted]) -> list[Match]:
-    """Where the text matches, in order. Of a word that is only begun in the query, as many letters as were typed."""
-    folded = document.folded(text)
-    found: list[Match] = []
-    for number, item in enumerate(wanted):
-        word = item.term.words[0]
+def wanted_in(query: Query, misspelt_of: Callable[[Term], frozenset[str]]) -> list[Wanted]:
+    """A query's terms. Of a word that is only begun, as many letters are marked as were typed."""
+    wanted = []
+    for number, term in enumerate(query.terms):
+        word = term.words[0]
+        # Folded text has one space more in front, so a needle's space stands where its word begins in the original.
+        exact = Needle(f" {word}" if term.is_prefix else f" {word} ", ((0, len(word)),), number)
+        wanted.append(Wanted(term=term, exact=exact, misspelt=misspelt_of(term)))
+    return wanted
+
+
+def needles(document: Document, text: str, wanted: Sequence[Wanted]) -> list[Needle]:
+    """What a text may hold of the query."""
+    found: list[Needle] = []
+    for item in wanted:
         if item.term.is_phrase:
-            found += _phrase(folded, item.term.words, number)
+            found += _phrases(document.folded(text), item.term.words, item.exact.term)
             continue
-        _find(folded, " " + word if item.term.is_prefix else f" {word} ", len(word), number, found)
+        found.append(item.exact)
         if item.misspelt:
             for meant in item.misspelt & document.words(text):
-                marked = min(len(word), len(meant)) if item.term.is_prefix else len(meant)
-                _find(folded, f" {meant} ", marked, number, found)
-    found.sort()
+                marked = min(len(item.term.words[0]), len(meant)) if item.term.is_prefix else len(meant)
+                found.append(Needle(f" {meant} ", ((0, marked),), item.exact.term))
     return found
 
 
-def _find(folded: str, needle: str, marked: int, term: int, found: list[Match]) -> None:
-    # Folded text has one space more in front, so the needle's space stands where its word begins in the original.
-    find, at = folded.find, folded.find(needle)
-    most = len(found) + _MOST_MATCHES
-    while at >= 0 and len(found) < most:
-        found.append(Match(at, at + marked, term))
-        at = find(needle, at + marked)
+def _phrases(folded: str, words: tuple[str, ...], term: int) -> Iterator[Needle]:
+    # Between the words of a phrase there may be a comma, which is one more space here.
+    pattern = re.compile(" " + " +".join(f"({re.escape(word)})" for word in words) + " ")
+    hits = {hit.group(): hit for hit in pattern.finditer(folded)}
+    for text, hit in hits.items():
+        spans = [hit.span(group) for group in range(1, len(words) + 1)]
+        yield Needle(text, tuple((start - hit.start() - 1, end - start) for start, end in spans), term)
 
 
-def _phrase(folded: str, words: tuple[str, ...], term: int) -> Iterator[Match]:
-    pattern = re.compile("(?<= )" + " +".join(f"({re.escape(word)})" for word in words) + "(?= )")
-    for hit in pattern.finditer(folded):
-        for group in range(1, len(words) + 1):
-            yield Match(hit.start(group) - 1, hit.end(group) - 1, term)
+def occurrences(folded: str, sought: Sequence[Needle], start: int, end: int) -> list[Match]:
+    """What to mark in a part of a text, in order."""
+    found: list[Match] = []
+    find, high = folded.find, end + 2
+    for text, marks, _ in sought:
+        at = find(text, start, high)
+        while at >= 0:
+            for offset, length in marks:
+                found.append(Match(at + offset, at + offset + length))
+            at = find(text, at + 1, high)
+    found.sort()
+    return found
 
 
 def formatted(
@@ -90,9 +114,11 @@ def formatted(
     text = value if isinstance(value, str) else str(value)
     if not highlight and not crop:
         return text
-    hits = matches(document, text, wanted)
-    start, end = (0, len(text)) if not crop else window(document.folded(text), hits, crop)
-    shown = _highlighted(text, start, end, hits, marks) if highlight else text[start:end]
+    sought, folded = needles(document, text, wanted), document.folded(text)
+    start, end = window(folded, sought, crop) if crop else (0, len(text))
+    shown = (
+        _highlighted(text, start, end, occurrences(folded, sought, start, end), marks) if highlight else text[start:end]
+    )
     before = marks.crop_marker if start > 0 else ""
     after = marks.crop_marker if end < len(text) else ""
     return f"{before}{shown}{after}"
@@ -109,19 +135,57 @@ def _highlighted(text: str, start: int, end: int, hits: list[Match], marks: Mark
     return "".join(pieces)
 
 
-def window(folded: str, hits: list[Match], size: int) -> tuple[int, int]:
+def window(folded: str, sought: Sequence[Needle], size: int) -> tuple[int, int]:
     """The stretch of `size` words with the most terms in it, grown to both sides; without a match, the beginning."""
-    if not hits:
+    best = _best(folded, sought, size)
+    if best is None:
         return 0, _after(folded, 0, size)[0]
-    first, last = _best(folded, hits, size)
-    # A match may end within a word.
-    end = folded.find(" ", last.end + 1) - 1
-    spare = max(size - len(folded[first.start + 1 : end + 1].split()), 0)
-    start, on_left = _before(folded, first.start, spare - spare // 2)
+    start, end = best
+    spare = max(size - len(folded[start + 1 : end + 1].split()), 0)
+    start, on_left = _before(folded, start, spare - spare // 2)
     end, on_right = _after(folded, end, spare - on_left)
     if on_left + on_right < spare:
-        start, _ = _before(folded, first.start, spare - on_right)
+        start, _ = _before(folded, best[0], spare - on_right)
     return start, end
+
+
+def _best(folded: str, sought: Sequence[Needle], size: int) -> tuple[int, int] | None:
+    """Around the rarest term: where most other terms are near it, then where they are closest, then the first place."""
+    counts = [(folded.count(needle.text), needle) for needle in sought]
+    present = [(count, needle) for count, needle in counts if count]
+    if not present:
+        return None
+    _, anchor = min(present, key=itemgetter(0))
+    others = [needle for _, needle in present if needle.term != anchor.term]
+    best, best_score = (0, 0), (0, 0)
+    at = folded.find(anchor.text)
+    for _ in range(_MOST_ANCHORS if others else 1):
+        start, end, terms = at, _end_of_word(folded, at + len(anchor.text) - 1), {anchor.term}
+        for needle in others:
+            reach = size * _WORD_LENGTH // 4
+            after = folded.find(needle.text, end, end + reach)
+            before = folded.rfind(needle.text, max(start - reach, 0), start + 1)
+            if after >= 0 and (before < 0 or after - end <= start - before):
+                reached = start, _end_of_word(folded, after + len(needle.text) - 1)
+            elif before >= 0:
+                reached = before, end
+            else:
+                continue
+            if len(folded[reached[0] + 1 : reached[1] + 1].split()) <= size:
+                start, end = reached
+                terms.add(needle.term)
+        score = (len(terms), start - end)
+        if score > best_score or not best_score[0]:
+            best, best_score = (start, end), score
+        at = folded.find(anchor.text, at + 1)
+        if at < 0:
+            break
+    return best
+
+
+def _end_of_word(folded: str, at: int) -> int:
+    """Where the word ends, in the original, that has a letter or its last space at `at`."""
+    return folded.find(" ", at) - 1
 
 
 def _before(folded: str, at: int, count: int) -> tuple[int, int]:
@@ -156,29 +220,3 @@ def _after(folded: str, at: int, count: int) -> tuple[int, int]:
     while folded[end - 1] == " ":
         end -= 1
     return end - 1, count
-
-
-def _best(folded: str, hits: list[Match], size: int) -> tuple[Match, Match]:
-    """First and last match of the best stretch: most different terms, then closest together, then first."""
-    if len({hit.term for hit in hits}) == 1:
-        return hits[0], hits[0]
-    position, at, left = 0, 0, 0
-    positions: list[int] = []
-    held: dict[int, int] = {}
-    best, best_score = (hits[0], hits[0]), (0, 0)
-    for right, hit in enumerate(hits):
-        # Words end at a space; a full stop and its space are one end.
-        position += folded.count(" ", at, hit.start + 1) - folded.count("  ", at, hit.start + 1)
-        at = hit.start + 1
-        positions.append(position)
-        held[hit.term] = held.get(hit.term, 0) + 1
-        while position - positions[left] >= size or held[hits[left].term] > 1:
-            term = hits[left].term
-            held[term] -= 1
-            if not held[term]:
-                del held[term]
-            left += 1
-        score = (len(held), positions[left] - position)
-        if score > best_score or right == 0:
-            best, best_score = (hits[left], hit), score
-    return best

@@ -9,7 +9,7 @@ from typing import Any
 from reference.searchengine.catalog import Catalog, Document, SearchedIndex
 from reference.searchengine.engine import DEEPEST_HIT, PAGE_HITS, Changed, Engine
 from reference.searchengine.errors import ApiError
-from reference.searchengine.formatting import Marks, Wanted, formatted, matches
+from reference.searchengine.formatting import Marks, Wanted, formatted, needles, occurrences, wanted_in
 from reference.searchengine.query import Query, parse
 from reference.searchengine.request import SearchRequest
 from reference.searchengine.words import plain_text
@@ -31,7 +31,7 @@ def search(catalog: Catalog, uid: str, request: SearchRequest) -> dict[str, Any]
     else:
         documents = catalog.placed_documents(index, limit=last - first, offset=first)
         total = len(index.vocabulary.documents)
-    wanted = [Wanted(term=term, misspelt=index.vocabulary.found(term).misspelt) for term in query.terms]
+    wanted = wanted_in(query, lambda term: index.vocabulary.found(term).misspelt)
     answer: dict[str, Any] = {
         "hits": [_hit(index, document, wanted, request) for document in documents],
         "query": request.q,
@@ -136,7 +136,7 @@ def _positions(document: Document, values: dict[str, Any], wanted: Sequence[Want
     for name, value in values.items():
         spans = []
         for text in plain_text(value):
-            for hit in matches(document, text, wanted):
+            for hit in occurrences(document.folded(text), needles(document, text, wanted), 0, len(text)):
                 start, word = len(text[: hit.start].encode()), text[hit.start : hit.end]
                 spans.append({"start": start, "length": len(word.encode())})
         if spans:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import tarfile
 import threading
 import time
@@ -134,3 +136,16 @@ def test_an_answer_is_json_with_its_length(server: RunningServer) -> None:
     with server, urllib.request.urlopen(f"{server.url}/health", timeout=5) as answer:  # noqa: S310
         assert answer.headers["content-type"] == "application/json"
         assert int(answer.headers["content-length"]) == len(answer.read())
+
+
+def test_a_new_writer_takes_over_from_one_that_died(server: RunningServer) -> None:
+    """The writer's death costs a moment, and no task."""
+    with server:
+        index = meilisearch.Client(server.url, MASTER_KEY).index("pages")
+        index.wait_for_task(index.add_documents(_pages(0, 10), "id").task_uid)
+        uid = index.add_documents(_pages(10, 1500)).task_uid
+        writer = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
+        os.kill(writer, signal.SIGKILL)
+        assert index.search("river")["hits"]
+        assert index.wait_for_task(uid, timeout_in_ms=30_000).status == "succeeded"
+        assert index.get_stats().number_of_documents == 1510
