@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import threading
@@ -149,4 +150,7 @@ def serve(settings: Settings, *, host: str = "0.0.0.0", port: int = PORT) -> Non
         timeout_graceful_shutdown=10,
         backlog=2048,
     )
+    # What start-up made stays for good: the collector need not look at it again in the middle of a search.
+    gc.collect()
+    gc.freeze()
     _Server(config, lifecycle, settings.drain_s).run()

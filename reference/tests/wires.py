@@ -33,7 +33,7 @@ class Wire:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do(self._cut())
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 
@@ -74,6 +74,13 @@ class Wire:
             self._server = None
         for writer in self._writers:
             writer.transport.abort()
+
+    async def _end(self) -> None:
+        await self._cut()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

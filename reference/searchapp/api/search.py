@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from reference.searchapp.stores.limits import Limiter, retry_after_s
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.redis import Command
 from reference.searchapp.stores.sites import KnownSites
+
+log = logging.getLogger(__name__)
 
 LIMIT_MOST = 100
 OFFSET_MOST = 10_000
@@ -130,7 +133,8 @@ class SearchEndpoint:
                 self._settings.allow_cache_bypass and cache_control is not None and b"no-cache" in cache_control.lower()
             )
             answer, result = await self._answer(query, client, bypass=bypass)
-        except Problem as problem:
+        except Exception as error:
+            problem = error if isinstance(error, Problem) else _unforeseen(error)
             body = problem_body(problem.detail, problem.code, request_id.decode())
             await self._wire.answer(send, problem.status, body, request_id, problem.extra)
             metrics.http_requests.labels("GET", "/search", str(problem.status)).inc()
@@ -242,6 +246,11 @@ class SearchEndpoint:
             return await self._stores.database.read(
                 lambda c: fallback.search(c, query.site_id, query.q, limit=query.limit, offset=query.offset)
             ), True
+
+
+def _unforeseen(error: Exception) -> Problem:
+    log.error("search failed", exc_info=error)
+    return Problem(500, "internal_error", "this is a fault of the service")
 
 
 def _too_many() -> Problem:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _SERVER_LIMITS = ("statement_timeout=10000", "lock_timeout=3000", "idle_in_transaction_session_timeout=30000")
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
+# A table is missing: the migrations have not run yet.
+_NOT_MIGRATED = {"42P01"}
 
 
 class OutcomeUnknown(Exception):
@@ -112,7 +114,7 @@ class Database:
 
     async def probe(self) -> None:
         """Ask the server for a sign of life, past the breaker."""
-        await self._bounded(_one, _Attempt(), timeout_s=1.0)
+        await self._bounded(_look, _Attempt(), timeout_s=1.0)
 
     async def close(self) -> None:
         for task in self._abandoned:
@@ -131,7 +133,7 @@ class Database:
             except IntegrityError:
                 self.breaker.succeeded()
                 raise
-            except (OperationalError, InterfaceError, InternalError, PoolTimeout, TimeoutError, OSError) as error:
+            except (DBAPIError, PoolTimeout, TimeoutError, OSError) as error:
                 if not _is_connection_failure(error):
                     raise
                 self.breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
@@ -192,8 +194,8 @@ class Database:
             return answer
 
 
-async def _one(connection: AsyncConnection) -> None:
-    await connection.execute(text("select 1"))
+async def _look(connection: AsyncConnection) -> None:
+    await connection.execute(text("select from sites limit 1"))
 
 
 def _sqlstate(error: BaseException) -> str | None:
@@ -206,7 +208,7 @@ def _is_connection_failure(error: BaseException) -> bool:
         return True
     state = _sqlstate(error)
     # 08 connection, 53 resources, 57 operator intervention (shutdown, cancelled by timeout), 25006 read-only.
-    return state is None or state[:2] in {"08", "53", "57"} or state in _NOT_PRIMARY
+    return state is None or state[:2] in {"08", "53", "57"} or state in _NOT_PRIMARY | _NOT_MIGRATED
 
 
 def _first_line(error: BaseException) -> str:

@@ -155,7 +155,7 @@ def test_an_idempotent_write_lost_at_its_commit_is_run_again(
 
 def test_a_wrong_statement_is_not_a_lost_database(schema: str) -> None:
     async def wrong(connection: AsyncConnection) -> None:
-        await connection.execute(text("select nothing from nowhere"))
+        await connection.execute(text("select nothing from sites"))
 
     async def run() -> None:
         database = Database(schema, pool_size=2, name="t")
@@ -186,3 +186,15 @@ def test_a_server_that_became_read_only_is_left(schema: str, rows: psycopg.Conne
     asyncio.run(run())
     assert len(seen) == 2
     assert _exists(rows, site_id)
+
+
+def test_a_database_without_the_schema_is_unavailable(schema: str) -> None:
+    async def run() -> None:
+        database = Database(schema.rsplit("/", 1)[0] + "/postgres", pool_size=2, name="t")
+        with pytest.raises(ProgrammingError):
+            await database.probe()
+        with pytest.raises(Unavailable):
+            await database.read(lambda connection: connection.execute(text("select from sites")))
+        await database.close()
+
+    asyncio.run(run())
