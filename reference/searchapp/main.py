@@ -147,7 +147,7 @@ def serve(settings: Settings, *, host: str = "0.0.0.0", port: int = PORT) -> Non
         proxy_headers=False,
         # Longer than any ingress keeps an idle connection, so that the ingress is the one to close it.
         timeout_keep_alive=120,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=5,
         backlog=2048,
     )
     # What start-up made stays for good: the collector need not look at it again in the middle of a search.
