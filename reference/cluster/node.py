@@ -22,11 +22,14 @@ CONTAINERD_START_S = 30
 STORAGE_MANIFEST = "kind/manifests/default-storage.yaml"
 
 
-def _preloaded() -> tuple[str, ...]:
-    return (*images.CONTROL_PLANE, *images.SERVICES)
+# What a node image must carry, and what it may: our own code changes often, so nodes get newer images while they run.
+_MUST = (*images.CONTROL_PLANE, *images.SERVICES)
+_MAY = images.OWN
+RECIPE = "2"  # raise when the steps below change
 
 
 def key() -> str:
+    """The hash of what a node must carry."""
     return key_of(
         IMAGES / NAME,
         versions().kubernetes,
@@ -34,7 +37,8 @@ def key() -> str:
         debian.set_key(NAME),
         gobuild.key("kubernetes"),
         debian.base_key(),
-        *(images.reference(name) for name in _preloaded()),
+        *(images.reference(name) for name in _MUST),
+        RECIPE,
     )
 
 
@@ -105,11 +109,9 @@ def _preload(container: str) -> None:
         if time.monotonic() > stop_at:
             raise TimeoutError(f"containerd did not start in the node image within {CONTAINERD_START_S} s")
         time.sleep(0.2)
-    for name in _preloaded():
-        import_archive(container, images.archive(name), unpack=False)
-    base = debian.base_image()
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-        docker.save([base], Path(file.name))
+        # One file for all: layers they share are in it once.
+        docker.save([debian.base_image(), *(images.ensure(name) for name in (*_MUST, *_MAY))], Path(file.name))
         import_archive(container, Path(file.name), unpack=False)
     wanted = docker.execute(
         container, "kubeadm", "config", "images", "list", "--kubernetes-version", versions().kubernetes
