@@ -20,6 +20,9 @@ from suites.harness.workloads.queries import QueryMix
 # 200 searches a second, half of them on connections that are opened for them.
 _SEARCHES_HZ = 100.0
 _CONNECTIONS: tuple[Connections, ...] = ("new", "reused")
+# One interval of the slowest probing that is believed. Being late can only lengthen a gap, so this is less strict than
+# where latency itself is judged.
+_LATE_P99_LIMIT_MS = 50.0
 # Enough different titles for a mix of queries, few enough to be scraped in seconds.
 CORPUS_PAGES = 200
 
@@ -51,7 +54,8 @@ class SearchTraffic:
 
     def stop(self) -> None:
         """Send nothing more, and take down what the generators doubt about themselves. Twice is harmless."""
-        self.doubts = tuple(doubt for stream in self._streams for doubt in stream.stop().doubts())
+        reports = [stream.stop() for stream in self._streams]
+        self.doubts = tuple(doubt for report in reports for doubt in report.doubts(_LATE_P99_LIMIT_MS))
 
     def until_steady(self, *, for_s: float) -> None:
         """Return once every client got as many good answers as that time holds. Raises NotReached when it does not."""
