@@ -143,6 +143,22 @@ def test_the_metrics_of_the_contract_are_there(client: httpx.Client, worker: Pro
         assert re.search(rf"^{re.escape(line)} [0-9.e+]+$", shown, re.MULTILINE), line
 
 
+def test_a_site_that_cannot_be_read_fails_with_its_reason(client: httpx.Client, worker: Process, website: str) -> None:
+    assert worker
+    seen = finished(client, submit_scrape(client, create_site(client, f"{website}/nothing/here/")))
+    assert seen["status"] == "failed"
+    assert "status 404" in seen["error"]
+    assert seen["finished_at"] is not None
+
+
+def test_failing_pages_are_counted(client: httpx.Client, worker: Process, website: str) -> None:
+    assert worker
+    site_id = create_site(client, site_url(website, pages=20, fail_every=5))
+    seen = finished(client, submit_scrape(client, site_id))
+    assert (seen["pages_found"], seen["pages_stored"], seen["pages_failed"]) == (20, 16, 4)
+    assert seen["status"] == "completed"
+
+
 def test_writes_are_limited_per_client(api_with: Callable[..., Process]) -> None:
     with api_with(RATE_LIMIT_WRITE_PER_MINUTE="3") as api:
         headers = {"X-Forwarded-For": "192.0.2.1"}

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
-from reference.tests.processes import Process
+from reference.searchapp.stores.cache import answer_key
+from reference.searchapp.stores.redis import Redis
+from reference.tests.processes import Process, until
 from reference.tests.searchapp.platform import create_site, finished, scraped, search, site_url, submit_scrape
 
 pytestmark = pytest.mark.usefixtures("worker")
+
+
+@pytest.fixture(scope="module")
+def replica(
+    environment: Mapping[str, str], client: httpx.Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A client of another replica than `client`'s."""
+    assert client
+    log = tmp_path_factory.mktemp("replica") / "log"
+    with (
+        Process("reference.searchapp", "api", port_option="--port", answers="/ready", env=environment, log=log) as one,
+        httpx.Client(base_url=one.url, timeout=10) as other,
+    ):
+        yield other
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +105,16 @@ def test_sites_do_not_see_each_other(
 
 
 def test_a_repeated_search_is_a_hit_also_in_another_replica(
-    client: httpx.Client, site_id: str, api_with: Callable[..., Process]
+    client: httpx.Client, site_id: str, replica: httpx.Client, redis_url: str
 ) -> None:
     q = "once more with feeling"
     first, second, spelled = (search(client, site_id, text) for text in (q, q, "  Once  MORE with feeling "))
     assert [one.headers["X-Cache"] for one in (first, second, spelled)] == ["miss", "hit", "hit"]
     assert first.content == second.content == spelled.content
-    with api_with() as replica, httpx.Client(base_url=replica.url) as other:
-        shared = search(other, site_id, q)
-        assert shared.headers["X-Cache"] == "hit"
-        assert shared.content == first.content
+    until(lambda: _known_to_redis(redis_url, f"{site_id}:20:0:{q}"), bool, within_s=5, what="shared")
+    shared = search(replica, site_id, q)
+    assert shared.headers["X-Cache"] == "hit"
+    assert shared.content == first.content
 
 
 def test_the_cache_can_be_bypassed_where_that_is_allowed(
@@ -115,33 +132,31 @@ def test_the_cache_can_be_bypassed_where_that_is_allowed(
 
 
 def test_a_completed_scrape_is_seen_at_once_by_every_replica(
-    client: httpx.Client, website: str, api_with: Callable[..., Process]
+    client: httpx.Client, website: str, replica: httpx.Client
 ) -> None:
     base_url = site_url(website, pages=3)
     with urllib.request.urlopen(f"{base_url}manifest.json") as answer:  # noqa: S310 - our own website
         word = json.load(answer)["pages"][1]["word"]
     site_id = create_site(client, base_url)
-    with api_with() as replica, httpx.Client(base_url=replica.url) as other:
-        for one in (client, other):
-            assert search(one, site_id, word).json()["total"] == 0
-        scrape_id = submit_scrape(client, site_id)
-        while client.get(f"/scrapes/{scrape_id}").json()["status"] != "completed":
-            search(client, site_id, word)
-            search(other, site_id, word)
-        for one in (client, other):
-            assert search(one, site_id, word).json()["total"] >= 1
+    for one in (client, replica):
+        assert search(one, site_id, word).json()["total"] == 0
+    scrape_id = submit_scrape(client, site_id)
+    while client.get(f"/scrapes/{scrape_id}").json()["status"] != "completed":
+        search(client, site_id, word)
+        search(replica, site_id, word)
+    for one in (client, replica):
+        assert search(one, site_id, word).json()["total"] >= 1
 
 
 def test_a_deleted_site_is_gone_at_once_in_every_replica(
-    client: httpx.Client, website: str, api_with: Callable[..., Process]
+    client: httpx.Client, website: str, replica: httpx.Client
 ) -> None:
     site_id = scraped(client, site_url(website, pages=2))
-    with api_with() as replica, httpx.Client(base_url=replica.url) as other:
-        for one in (client, other):
-            assert search(one, site_id, "word").status_code == 200
-        assert client.delete(f"/sites/{site_id}").status_code == 204
-        for one in (client, other):
-            assert search(one, site_id, "word").status_code == 404
+    for one in (client, replica):
+        assert search(one, site_id, "word").status_code == 200
+    assert client.delete(f"/sites/{site_id}").status_code == 204
+    for one in (client, replica):
+        assert search(one, site_id, "word").status_code == 404
 
 
 def test_pages_that_are_gone_are_not_found_any_more(client: httpx.Client, website: str, rows: Any) -> None:
@@ -179,3 +194,13 @@ def test_the_mutant_delays_every_nth_search(site_id: str, api_with: Callable[...
             for _ in range(8)
         ]
     assert sum(one >= 0.2 for one in took_s) == 2
+
+
+def _known_to_redis(redis_url: str, key: str) -> bool:
+    async def ask() -> bool:
+        redis = Redis(redis_url)
+        (found,) = await redis.call(("EXISTS", answer_key(key)))
+        await redis.close()
+        return bool(found)
+
+    return asyncio.run(ask())
