@@ -1,6 +1,6 @@
 """The images of the target: what goes into each, and how to have one.
 
-`ensure(name)` gives an image this host's Docker has, `archive(name)` the file a node imports; only what changed is built.
+`ensure(name)`: an image that this host's Docker has. `archive(name)`: the file a node imports. Only changes are built.
 """
 
 from __future__ import annotations

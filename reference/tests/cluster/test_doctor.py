@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from reference.cluster.doctor import Finding, describe, fix
 
 
@@ -23,7 +25,10 @@ def test_fixes_run_in_order_until_nothing_is_left() -> None:
         done.append(name)
         state[name] = True
 
-    left = fix(lambda: [finding(name, good=state[name], fix=lambda name=name: mend(name)) for name in state], lambda _: None)
+    def findings() -> list[Finding]:
+        return [finding(name, good=good, fix=partial(mend, name)) for name, good in state.items()]
+
+    left = fix(findings, lambda _: None)
     assert done == ["programs", "engine"]
     assert left == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reference.cluster import gobuild, images
+from reference.cluster.paths import GO_MODULE, IMAGES
 from reference.cluster.versions import versions
 
 
@@ -22,7 +23,7 @@ def test_upstream_versions_follow_the_go_module() -> None:
 
 def test_staging_libraries_are_of_kubernetes_own_release() -> None:
     minor = versions().kubernetes.removeprefix("v1.")
-    text = (gobuild.GO_MODULE / "go.mod").read_text()
+    text = (GO_MODULE / "go.mod").read_text()
     assert f"k8s.io/client-go => k8s.io/client-go v0.{minor}" in text
 
 
@@ -34,7 +35,7 @@ def test_every_program_an_image_needs_is_built_by_a_group() -> None:
 @pytest.mark.parametrize("name", sorted(images.RECIPES))
 def test_every_image_has_a_dockerfile_whose_base_is_an_argument(name: str) -> None:
     recipe = images.RECIPES[name]
-    text = (images.IMAGES / (recipe.folder or name) / "Dockerfile").read_text()
+    text = (IMAGES / (recipe.folder or name) / "Dockerfile").read_text()
     assert "ARG BASE" in text
     assert "FROM $BASE" in text
 

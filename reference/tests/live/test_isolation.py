@@ -1,15 +1,15 @@
 """Nothing of the cluster leaves the machine: shown with a host of our own outside the cluster's bridge.
 
-The host is a network namespace behind a pair of virtual interfaces, so a packet that got out would stay on this machine.
+That host is a network namespace behind a pair of virtual interfaces: a packet that got out would stay on this machine.
 """
 
 from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +21,13 @@ PORT = 8099
 NAMESPACE = "site-search-outside"
 UNUSED_SERVICE = "10.96.255.254"
 REFUSED_WITHIN_S = 2.0
+# Accepts and closes, until it is ended.
+LISTEN = f"""
+import socket
+server = socket.create_server(("{OUTSIDE}", {PORT}))
+while True:
+    server.accept()[0].close()
+"""
 
 pytestmark = pytest.mark.skipif(not kind.nodes(), reason="no target here; bring one up: tox -e up")
 
@@ -31,7 +38,7 @@ def command(*words: str) -> str:
 
 @pytest.fixture
 def outside() -> Iterator[str]:
-    """The address of a web server that this machine reaches by forwarding, as it would reach the world."""
+    """The address of a server that this machine reaches by forwarding, as it would reach the world."""
     command("ip", "netns", "add", NAMESPACE)
     try:
         command("ip", "link", "add", "ssout0", "type", "veth", "peer", "name", "ssout1", "netns", NAMESPACE)
@@ -41,8 +48,7 @@ def outside() -> Iterator[str]:
         command("ip", "-n", NAMESPACE, "link", "set", "ssout1", "up")
         command("ip", "-n", NAMESPACE, "route", "add", "default", "via", NEAR)
         server = subprocess.Popen(
-            ["ip", "netns", "exec", NAMESPACE, "python3", "-m", "http.server", str(PORT), "--bind", OUTSIDE],
-            cwd=Path(__file__).parent,
+            ["ip", "netns", "exec", NAMESPACE, sys.executable, "-c", LISTEN],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -71,9 +77,8 @@ def _until_it_listens() -> None:
 def connect_from(node: str, address: str, port: int) -> tuple[bool, float]:
     """Whether a connection from inside a node succeeds, and how long the answer took in seconds."""
     begun = time.monotonic()
-    result = subprocess.run(
-        ["docker", "exec", node, "timeout", "5", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"], capture_output=True, check=False
-    )
+    attempt = ["docker", "exec", node, "timeout", "5", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"]
+    result = subprocess.run(attempt, capture_output=True, check=False)
     return result.returncode == 0, time.monotonic() - begun
 
 
@@ -106,7 +111,8 @@ def test_a_service_address_that_nothing_translates_is_refused_on_the_node() -> N
 
 def test_the_ingress_listens_on_loopback_only() -> None:
     """The published ports are bound to 127.0.0.1."""
-    published = command("docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={kind.NAME}", "--format", "{{.Ports}}")
+    ours = f"label=io.x-k8s.kind.cluster={kind.NAME}"
+    published = command("docker", "ps", "--filter", ours, "--format", "{{.Ports}}")
     bindings = [part.strip() for line in published.splitlines() for part in line.split(",") if "->" in part]
     assert bindings
     assert all(binding.startswith("127.0.0.1:") for binding in bindings)
