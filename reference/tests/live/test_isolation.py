@@ -36,7 +36,7 @@ def command(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def outside() -> Iterator[str]:
     """The address of a server that this machine reaches by forwarding, as it would reach the world."""
     command("ip", "netns", "add", NAMESPACE)
