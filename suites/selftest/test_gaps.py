@@ -57,7 +57,7 @@ def test_the_gap_is_that_of_the_client_that_waited_longest() -> None:
     assert gap.value == pytest.approx(2.55)
     assert gap.facts["gap_s_by_client"] == {"new": pytest.approx(INTERVAL_S), "reused": pytest.approx(2.55)}
     assert gap.facts["error_kinds"] == {"fail: refused": 50}
-    assert gap.guards["error_ratio"] == pytest.approx(50 / 1000)
+    assert gap.guards["error_ratio"] == pytest.approx(50 / 800, rel=0.01)
     assert gap.doubts == ()
 
 
@@ -88,8 +88,20 @@ def test_a_client_that_never_got_an_answer_has_a_gap_of_all_its_time() -> None:
 
 def test_a_time_out_counts_as_an_error() -> None:
     gap = longest_gap(history(*probes(bad=(15.5, 16.0), outcome="unknown")))
-    assert gap.guards["error_ratio"] == pytest.approx(10 / 500)
+    assert gap.guards["error_ratio"] == pytest.approx(10 / 400, rel=0.01)
     assert gap.facts["error_seconds"] == 1
+
+
+def test_more_traffic_afterwards_makes_the_same_errors_no_smaller() -> None:
+    whole = history(*probes(bad=(15.5, 16.0)))
+    shorter = History(tuple(operation for operation in whole.operations if operation.intended < 36.0), whole.marks)
+    assert longest_gap(whole).guards == longest_gap(shorter, steady_after_s=10).guards
+
+
+def test_errors_far_apart_are_not_added_up() -> None:
+    gap = longest_gap(history(*probes("a", bad=(15.5, 16.0)), *probes("b", bad=(38.0, 38.5))))
+    assert gap.guards["error_ratio"] == pytest.approx(10 / 800, rel=0.01)
+    assert gap.facts["errors"] == 20
 
 
 def test_an_outage_before_the_fault_is_not_the_faults() -> None:
