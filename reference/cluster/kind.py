@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from . import isolation
+from . import isolation, shortcut
 from .paths import kubeconfig, tool
 from .process import run, succeeds
 
@@ -52,10 +52,23 @@ def workers() -> list[str]:
     return [node.name for node in nodes() if "control-plane" not in node.name]
 
 
-def published_port() -> int | None:
-    """The port of this host at which the ingress answers."""
-    found = run("docker", "port", f"{NAME}-control-plane", f"{INGRESS_NODE_PORT}/tcp", check=False).strip()
+CONTROL_PLANE = f"{NAME}-control-plane"
+API_PORT = 6443
+
+
+def published_port(inside: int = INGRESS_NODE_PORT) -> int | None:
+    """The port of this host that leads to a port of the control plane; by default the one where the ingress answers."""
+    found = run("docker", "port", CONTROL_PLANE, f"{inside}/tcp", check=False).strip()
     return int(found.rsplit(":", 1)[1]) if found else None
+
+
+def shorten_paths() -> None:
+    """Let connections to the published ports take the kernel's way."""
+    address = run(
+        "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", CONTROL_PLANE
+    )
+    published = {published_port(inside): inside for inside in (INGRESS_NODE_PORT, API_PORT)}
+    shortcut.open_to(address.strip(), {port: inside for port, inside in published.items() if port})
 
 
 def kubectl(
@@ -118,6 +131,7 @@ def delete() -> None:
         _kind("delete", "cluster")
     for node in nodes():
         run("docker", "rm", "-f", "-v", node.name)
+    shortcut.close()
     isolation.remove_network(NETWORK)
     kubeconfig().unlink(missing_ok=True)
 

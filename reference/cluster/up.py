@@ -43,6 +43,7 @@ def up(wish: Wish, progress: Progress) -> None:
         node_image = make_images(sources, progress)
         shape = kind.Shape(node_image=node_image, workers=wish.workers, http_port=wish.http_port)
         bring_cluster(shape, progress)
+        kind.shorten_paths()
         if not pull:
             isolation.close()
         with progress.step("operator, ingress, own images"), ThreadPoolExecutor() as pool:
