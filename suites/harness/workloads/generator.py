@@ -13,10 +13,12 @@ import json
 import math
 import os
 import pickle
+import queue
 import resource
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections import deque
 from dataclasses import asdict
@@ -54,10 +56,35 @@ class Flight:
         self.connecting: asyncio.Task[None] | None = None
 
 
+class HistoryFile:
+    """Appends to a history from a thread of its own: a disk that is slow to take it must not make the sender late."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="history")
+        self._thread.start()
+
+    def add(self, lines: bytes) -> None:
+        self._waiting.put(lines)
+
+    def close(self) -> None:
+        """Everything that was added is on disk."""
+        self._waiting.put(None)
+        self._thread.join()
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+
+    def _write(self) -> None:
+        while (data := self._waiting.get()) is not None:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+
 class Generator:
     """Sends the n-th request at t0 + n / rate, answered or not the ones before it."""
 
-    def __init__(self, plan: Plan, loop: asyncio.AbstractEventLoop, history: int) -> None:
+    def __init__(self, plan: Plan, loop: asyncio.AbstractEventLoop, history: HistoryFile) -> None:
         self.plan = plan
         self.finished = loop.create_future()
         self._loop = loop
@@ -122,12 +149,10 @@ class Generator:
         )
 
     def flush(self) -> None:
-        """Everything that is over is in the file, in whole lines."""
+        """Hand over everything that is over, in whole lines."""
         if self._lines:
-            data = "".join(self._lines).encode()
+            self._history.add("".join(self._lines).encode())
             self._lines.clear()
-            while data:
-                data = data[os.write(self._history, data) :]
 
     def _counts(self) -> Counts:
         return Counts(
@@ -275,7 +300,7 @@ def say(message: dict[str, object]) -> None:
     os.set_blocking(sys.stdout.fileno(), False)
 
 
-async def run(plan: Plan, history: int) -> ScheduleReport | None:
+async def run(plan: Plan, history: HistoryFile) -> ScheduleReport | None:
     """Carry the plan out. None when whoever wanted it is gone."""
     loop = asyncio.get_running_loop()
     generator = Generator(plan, loop, history)
@@ -306,13 +331,14 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, plan.max_in_flight + 256)), hard))
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    history = os.open(Path(plan.history), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        report = runner.run(run(plan, history))
-        os.fsync(history)
-        os.close(history)
-        if report is not None:
-            say({"report": asdict(report)})
+    history = HistoryFile(Path(plan.history))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report = runner.run(run(plan, history))
+    finally:
+        history.close()
+    if report is not None:
+        say({"report": asdict(report)})
     return 0
 
 
