@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -21,6 +22,15 @@ from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
 
 # An API server that does not answer within this is not there; the calls here are all small.
 _CALL_ANSWERED_S = (5, 20)
+_CNPG = ("postgresql.cnpg.io", "v1")
+# The kinds whose objects can be read and changed as they are written, by the driver's name for them.
+_MANIFESTS = {
+    "Deployment": (client.AppsV1Api, "deployment"),
+    "StatefulSet": (client.AppsV1Api, "stateful_set"),
+    "Service": (client.CoreV1Api, "service"),
+    "Ingress": (client.NetworkingV1Api, "ingress"),
+    "PodDisruptionBudget": (client.PolicyV1Api, "pod_disruption_budget"),
+}
 
 
 class Cluster:
@@ -184,6 +194,39 @@ class Cluster:
             namespace = self._core.read_namespace(self.namespace, _request_timeout=_CALL_ANSWERED_S)
         return dict(namespace.metadata.labels or {})
 
+    def manifests(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Every object of that kind in the namespace as the API writes it, by name."""
+        with _named(f"list {kind}s"):
+            if kind == "Cluster":
+                found = self._custom.list_namespaced_custom_object(
+                    *_CNPG, self.namespace, "clusters", _request_timeout=_CALL_ANSWERED_S
+                )
+            else:
+                api, noun = _manifest_kind(kind)
+                read = getattr(api(self._api), f"list_namespaced_{noun}")
+                response = read(self.namespace, _preload_content=False, _request_timeout=_CALL_ANSWERED_S)
+                found = json.loads(response.data)
+        return {item["metadata"]["name"]: item for item in found["items"]}
+
+    def patch(
+        self, kind: str, name: str, patch: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """The object as it then is. A mapping is a strategic merge patch, a list a JSON patch."""
+        api, noun = _manifest_kind(kind)
+        way = "strategic-merge-patch" if isinstance(patch, Mapping) else "json-patch"
+        with _named(f"patch {kind} {name}"):
+            response = getattr(api(self._api), f"patch_namespaced_{noun}")(
+                name,
+                self.namespace,
+                patch,
+                dry_run="All" if dry_run else None,
+                _content_type=f"application/{way}+json",
+                _preload_content=False,
+                _request_timeout=_CALL_ANSWERED_S,
+            )
+        found: dict[str, Any] = json.loads(response.data)
+        return found
+
     def write_note(self, name: str, labels: dict[str, str], text: str) -> None:
         """Keep a text in the namespace, as a ConfigMap; an existing note of that name is replaced."""
         body = client.V1ConfigMap(metadata=client.V1ObjectMeta(name=name, labels=labels), data={"note": text})
@@ -222,13 +265,19 @@ class Cluster:
                 workload.name, self.namespace, _request_timeout=_CALL_ANSWERED_S
             )
         return self._custom.get_namespaced_custom_object(
-            "postgresql.cnpg.io",
-            "v1",
+            *_CNPG,
             self.namespace,
             "clusters",
             workload.name,
             _request_timeout=_CALL_ANSWERED_S,
         )
+
+
+def _manifest_kind(kind: str) -> tuple[Any, str]:
+    try:
+        return _MANIFESTS[kind]
+    except KeyError:
+        raise ClientError(f"objects of kind {kind} are not read here; known: {', '.join(_MANIFESTS)}") from None
 
 
 def _api_client(target: Target) -> Any:

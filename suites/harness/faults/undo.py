@@ -8,10 +8,14 @@ from suites.harness.clients.kubernetes import Cluster
 from suites.harness.deadlines import Deadlines
 from suites.harness.errors import FaultError
 from suites.harness.faults.base import Fault
+from suites.harness.faults.changes import ChangeValues, PatchObject
 from suites.harness.faults.pods import KillProcess
 from suites.harness.faults.records import UndoRecord, left_records
+from suites.harness.faults.rollout import RollingRestart
 
-KINDS: dict[str, type[Fault]] = {KillProcess.kind: KillProcess}
+KINDS: dict[str, type[Fault]] = {
+    fault.kind: fault for fault in (ChangeValues, KillProcess, PatchObject, RollingRestart)
+}
 
 
 def replay(
