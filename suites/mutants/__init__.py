@@ -1,0 +1,1 @@
+"""The platform broken on purpose, and which checks must notice."""
