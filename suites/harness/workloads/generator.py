@@ -38,8 +38,9 @@ FLUSH_INTERVAL_S = 0.25
 TICK_S = 0.001
 # A starved generator gets its share in slices of this length, as a scheduler with too many takers would give it.
 STARVED_SLICE_S = 0.2
-# The generator stands for clients that have a machine of their own.
-NICENESS = -10
+# The lowest priority above all that is not real-time: the generator stands for clients that have machines of their own.
+# Niceness is not enough where each session is scheduled as a group (autogroup): it only counts within the session.
+REAL_TIME = os.sched_param(1)
 
 
 class Flight:
@@ -145,7 +146,10 @@ class Generator:
             started_at=self._t0 + self._epoch_s,
             ended_at=self._t_last + self._epoch_s,
             cpu_s=time.process_time() - self._cpu_start_s,
-            facts={"niceness": os.getpriority(os.PRIO_PROCESS, 0), "connections": self.plan.connections},
+            facts={
+                "connections": self.plan.connections,
+                "real_time": os.sched_getscheduler(0) == os.SCHED_RR,
+            },
         )
 
     def flush(self) -> None:
@@ -272,6 +276,8 @@ class Generator:
         if flight.over:
             return
         flight.over = True
+        if value is None and flight.request.label:
+            value = f"{flight.request.label}:"
         self._in_flight -= 1
         self._outcomes[outcome] += 1
         epoch = self._epoch_s
@@ -330,7 +336,7 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, plan.max_in_flight + 256)), hard))
     with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        os.sched_setscheduler(0, os.SCHED_RR, REAL_TIME)
     history = HistoryFile(Path(plan.history))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
