@@ -92,7 +92,7 @@ class Session:
         asked = time.monotonic()
         self.say("waiting until nobody else uses the target")
         with turn(self.cluster.target, alone=True):
-            self.say(f"has the target alone after {time.monotonic() - asked:.0f} s")
+            self.say(f"nobody else does, after {time.monotonic() - asked:.0f} s")
             yield
 
     @contextlib.contextmanager

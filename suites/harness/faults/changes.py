@@ -123,7 +123,8 @@ class ChangeValues(TargetChange):
 
 def is_left(latest: Revision, *, before: int, change: str) -> bool:
     """Whether the release's latest revision is this change, or what became of one that was cut off."""
-    return latest.number > before and (latest.description == change or latest.status != "deployed")
+    cut_off = latest.status != "deployed" and (latest.number == before + 1 or latest.description.startswith("Rollback"))
+    return latest.number > before and (latest.description == change or cut_off)
 
 
 def is_back(latest: Revision, *, before: int) -> bool:
