@@ -9,6 +9,7 @@ import array
 import asyncio
 import contextlib
 import gc
+import itertools
 import json
 import math
 import os
@@ -90,7 +91,9 @@ class Generator:
         self.finished = loop.create_future()
         self._loop = loop
         self._history = history
-        self._requests = iter(plan.requests)
+        requests = iter(plan.requests)
+        # The first one is made now, with all that the others need: none of that may happen on the schedule's time.
+        self._requests = itertools.chain(tuple(itertools.islice(requests, 1)), requests)
         self._reuse = plan.connections == "reused"
         url = urlsplit(plan.base_url)
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
@@ -276,6 +279,7 @@ class Generator:
         if flight.over:
             return
         flight.over = True
+        flight.connection = flight.connecting = None
         if value is None and flight.request.label:
             value = f"{flight.request.label}:"
         self._in_flight -= 1
@@ -320,9 +324,11 @@ async def run(plan: Plan, history: HistoryFile) -> ScheduleReport | None:
             orphaned.set_result(None)
 
     loop.add_reader(sys.stdin.fileno(), hear)
-    # What exists now stays; collecting only ever looks at what the requests leave behind.
+    # A full collection takes 150 ms with all the queries asked so far. What exists now stays, and what requests leave
+    # behind holds no cycles that outlive the two young generations.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(2000, 10, 1_000_000)
     generator.start()
     say({"started_at": generator.report().started_at})
     await asyncio.wait((generator.finished, orphaned), return_when=asyncio.FIRST_COMPLETED)

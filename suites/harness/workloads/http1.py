@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; what is under way is forgotten."""
         self.closed = True
-        self._reader = None
+        self._reader = self._on_answer = self._on_loss = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, response: Response) -> None:
         on_answer = self._on_answer
-        self._reader = None
+        self._reader = self._on_answer = self._on_loss = None
         if not response.keep_alive:
             self.abort()
         if on_answer is not None:
