@@ -1,8 +1,8 @@
 """Requests to the cluster's published ports go through the kernel instead of Docker's userland proxy.
 
-That proxy copies every byte, and under load it has been seen to die and leave the port deaf (moby issue 45152). The ports
-stay published by Docker, on 127.0.0.1; these rules translate the address before the proxy would see it, so without
-iptables everything still works, only slower.
+That proxy copies every byte, and under load it has been seen to die and leave the port deaf (moby issue 45152). The
+ports stay published by Docker, on 127.0.0.1; these rules translate the address before the proxy would see it, so
+without iptables everything still works, only slower.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ NO_HIT_QUERIES = 300
 MISSPELT_FROM_LETTERS = 5
 # At 1000 searches a second each client asks 12 times a minute, far below any limit that is meant for abuse.
 CLIENTS = 5000
-PAGE_SIZE = 20
+# What a visitor sees at once.
+PAGE_SIZE = 10
 # Neither typo tolerance nor prefixes lead from these to a word of a language.
 _UNPRONOUNCEABLE = "bcdfghjkmpqvwxz"
 
