@@ -64,18 +64,23 @@ class Session:
             self.say(f"[{number}/{len(mutants)}] {mutant.name}: {mutant.title}")
             try:
                 rows = self._judged(mutant)
-            except TargetLeftBroken:
+            except TargetLeftBroken as error:
+                self._keep(matrix.rows_without_checks(mutant, str(error).splitlines()[0]))
                 raise
             except HarnessError as error:
                 self.say(f"{mutant.name} could not be made: {error}")
                 self.not_made.append(mutant.name)
                 rows = matrix.rows_without_checks(mutant, str(error).splitlines()[0])
-            self.rows += rows
-            matrix.write(self.rows, self.run.path / matrix.FILE)
-            for row in rows:
-                self.say(f"  {'ok ' if row.ok else 'NOT'} {row.objective}: expected {row.expected}, got {row.got}")
+            self._keep(rows)
             if not keep_going and not all(row.ok for row in rows):
                 return
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        """What is found is on disk before the next mutant is made."""
+        self.rows += rows
+        matrix.write(self.rows, self.run.path / matrix.FILE)
+        for row in rows:
+            self.say(f"  {'ok ' if row.ok else 'NOT'} {row.objective}: expected {row.expected}, got {row.got}")
 
     def _judged(self, mutant: Mutant) -> list[Row]:
         check_allowed(self.cluster.target, self.cluster.namespace_labels(), mutant.component)

@@ -12,7 +12,7 @@ from suites.harness.deadlines import Deadlines
 from suites.harness.errors import NothingSelected, Unsupported
 from suites.harness.faults.base import Fault, MarkWriter
 from suites.harness.faults.records import UndoRecord
-from suites.harness.faults.standing import differences, digest, fingerprint, settle
+from suites.harness.faults.standing import KINDS, differences, digest, fingerprint, settle
 from suites.harness.wait import until
 
 
@@ -102,6 +102,9 @@ class ChangeValues(TargetChange):
         ):
             # The upgrade would deploy these too, and a check would judge more than the values.
             raise Unsupported(f"this chart would also change {', '.join(other)}: deploy it first (`tox -e up`)")
+        if drifted := _changed_past_its_release(self.cluster, installed):
+            # The upgrade would take that back, and nothing would bring it again.
+            raise Unsupported(f"{', '.join(drifted)} was changed past release {release.name}: deploy it again")
         return {"release": release.name, "revision": latest.number}
 
     def inject(self) -> None:
@@ -119,6 +122,23 @@ class ChangeValues(TargetChange):
             release.roll_back(before)
             return True
         return is_back(latest, before=before)
+
+
+def _changed_past_its_release(cluster: Cluster, installed: Mapping[str, Any]) -> list[str]:
+    """The objects that would not stay what they are if the release said again what it said."""
+    there = {f"{kind} {name}": found for kind in KINDS for name, found in cluster.manifests(kind).items()}
+    drifted = []
+    for title, rendered in installed.items():
+        kind, _, name = title.partition(" ")
+        if kind not in KINDS:
+            continue
+        if title not in there:
+            drifted.append(title)
+            continue
+        again = cluster.patch(kind, name, {"spec": rendered["spec"]}, dry_run=True)
+        if digest(again["spec"]) != digest(there[title]["spec"]):
+            drifted.append(title)
+    return drifted
 
 
 def is_left(latest: Revision, *, before: int, change: str) -> bool:

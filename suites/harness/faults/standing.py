@@ -14,14 +14,15 @@ from suites.harness.wait import until
 # A restart leaves this behind on purpose: to take it away would be another restart.
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
-_KINDS = ("Deployment", "StatefulSet", "Service", "Ingress", "PodDisruptionBudget")
+# Read and patched as they are written; the database's Cluster is only read.
+KINDS = ("Deployment", "StatefulSet", "Service", "Ingress", "PodDisruptionBudget")
 _ENDED = ("Succeeded", "Failed")
 
 
 def fingerprint(cluster: Cluster) -> dict[str, str]:
     """A digest of each object's spec, by kind and name: two that are equal describe the same platform."""
     has_database = any(component.kind == "Cluster" for component in cluster.target.components.values())
-    kinds = (*_KINDS, "Cluster") if has_database else _KINDS
+    kinds = (*KINDS, "Cluster") if has_database else KINDS
     return {
         f"{kind} {name}": digest(manifest["spec"])
         for kind in kinds

@@ -114,21 +114,31 @@ def test_an_upgrade_that_is_refused_leaves_everything(cluster: ToyCluster, relea
 @pytest.mark.parametrize(
     ("labels", "chart", "status", "error", "says"),
     [
-        ({}, None, "deployed", Refused, "does not allow faults"),
-        (None, {"Deployment app": 2}, "deployed", Unsupported, "would also change Deployment app: deploy it first"),
-        (None, None, "pending-upgrade", Unsupported, "is pending-upgrade, not deployed"),
+        ({}, {}, "deployed", Refused, "does not allow faults"),
+        (None, {"Service new": {}}, "deployed", Unsupported, "would also change Service new: deploy it first"),
+        (None, {}, "pending-upgrade", Unsupported, "is pending-upgrade, not deployed"),
     ],
 )
 def test_nothing_is_touched_where_it_may_not_or_cannot(
     cluster: ToyCluster, release: ToyRelease, labels: Any, chart: Any, status: str, error: type[Exception], says: str
 ) -> None:
     cluster.labels = cluster.labels if labels is None else labels
-    release.chart = release.chart if chart is None else chart
+    release.chart = chart
     release.deploy({}, status=status)
     before = dict(cluster.app)
     with pytest.raises(error, match=says), values(cluster):
         pass
     assert cluster.app == before and not cluster.kept and len(release.history()) == 2
+
+
+def test_a_target_that_was_changed_past_its_release_is_refused(cluster: ToyCluster, release: ToyRelease) -> None:
+    cluster.app["key"] = "by hand"
+    with pytest.raises(Unsupported, match=f"Deployment {APP} was changed past release"), values(cluster):
+        pass
+    cluster.objects["Deployment"].clear()
+    with pytest.raises(Unsupported, match=f"Deployment {APP} was changed past release"), values(cluster):
+        pass
+    assert len(release.history()) == 1
 
 
 def test_a_target_that_is_not_settled_is_not_broken_further(cluster: ToyCluster) -> None:

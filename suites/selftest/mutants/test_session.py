@@ -135,6 +135,7 @@ def test_a_target_that_cannot_be_restored_ends_the_session(cluster: ToyCluster, 
     with pytest.raises(TargetLeftBroken, match=r"slow was not taken off the target.*suites.undo"):
         made.go_through([broken(), broken("next")], keep_going=True)
     assert len(cluster.kept) == 1
+    assert [(row.mutant, row.ok) for row in made.rows] == [("slow", False)]
 
 
 def test_what_a_killed_session_left_is_taken_off_at_the_next_start(cluster: ToyCluster, tmp_path: Path) -> None:

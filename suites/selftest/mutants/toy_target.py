@@ -93,7 +93,7 @@ class ToyRelease:
 
     cluster: ToyCluster
     name: str = "site-search"
-    chart: dict[str, Any] = field(default_factory=lambda: {"Deployment app": 1})
+    chart: dict[str, Any] = field(default_factory=dict)
     revisions: list[Revision] = field(default_factory=list)
     specs: dict[int, dict[str, Any]] = field(default_factory=dict)
     rollback_works: bool = True
@@ -106,10 +106,10 @@ class ToyRelease:
         return list(self.revisions)
 
     def objects(self) -> dict[str, Any]:
-        return {"Deployment app": 1}
+        return {f"Deployment {APP}": {"spec": self.specs[len(self.revisions)]}}
 
     def objects_of_chart(self) -> dict[str, Any]:
-        return self.chart
+        return self.objects() | self.chart
 
     def upgrade(self, values: Mapping[str, Any], *, description: str) -> None:
         if not self.upgrade_works:
