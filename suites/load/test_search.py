@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 RATE_HZ = 1000.0
 # Fills cache and pools step by step, so that what is judged is a platform under lasting load. Not judged itself.
-WARM_UP_RATES_HZ = (RATE_HZ / 4, RATE_HZ / 2, RATE_HZ)
-WARM_UP_STEP_S = 5.0
+WARM_UP_RATES_HZ = (RATE_HZ / 4, RATE_HZ / 2, RATE_HZ * 3 / 4)
+WARM_UP_STEP_S = 10.0
 
 
 @pytest.mark.load
