@@ -54,7 +54,7 @@ def test_the_mix_is_made_up_as_it_says(sample: list[Request]) -> None:
     assert shares["misspelt"] == pytest.approx(0.04, abs=0.01)
     assert shares["no_hit"] == pytest.approx(0.04, abs=0.01)
     assert shares["next_page"] == pytest.approx(0.03, abs=0.01)
-    assert shares["popular"] == pytest.approx(0.73, abs=0.01)
+    assert shares["popular"] == pytest.approx(0.78, abs=0.01)
 
 
 def test_at_least_one_in_ten_was_never_asked_before(sample: list[Request]) -> None:
