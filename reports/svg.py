@@ -146,7 +146,8 @@ class _Canvas:
         self._label((top + bottom) / 2, "good/s")
         self._line(LEFT, bottom, WIDTH - RIGHT, bottom, "axis")
         highest = max((rate for _, rate in steps), default=0.0)
-        if highest > 0:
+        # A window of no length has no rate.
+        if 0 < highest < math.inf:
             ends = [*(at for at, _ in steps[1:]), self.timeline.end]
             path = f"M{LEFT} {bottom:.1f}"
             for (at, rate), end in zip(steps, ends, strict=True):
