@@ -13,7 +13,7 @@ from suites.harness.workloads.probes import Probes
 from suites.harness.workloads.request import Repeat, Request
 from suites.selftest.workloads.toy import Toy
 
-STEADY_ANSWERS = 20
+STEADY_ANSWERS = 16
 OUTAGES_S = (0.25, 1.0, 5.0)
 
 
@@ -69,7 +69,7 @@ def around(history: History, order: str, times: dict[str, float]) -> History:
     """The part of a history that belongs to one outage, with its marks."""
     began, ended = times["began"], times["ended"]
     return History(
-        tuple(operation for operation in history.operations if began - 0.4 < operation.intended < ended + 0.4),
+        tuple(operation for operation in history.operations if began - 0.3 < operation.intended < ended + 0.3),
         (
             Mark(mark="injecting", fault=order, at=began),
             Mark(mark="observed", fault=order, at=ended),
