@@ -71,7 +71,7 @@ class HistoryFile:
         self._waiting.put(lines)
 
     def close(self) -> None:
-        """Everything that was added is in the file. Not synced: that takes minutes while others write to the same disk."""
+        """Everything that was added is in the file. Not synced: that takes minutes while others write to the disk."""
         self._waiting.put(None)
         self._thread.join()
         os.close(self._descriptor)
