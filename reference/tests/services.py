@@ -40,7 +40,7 @@ class NotStarted(Exception):
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The URL of a database whose owner is not a superuser."""
+    """The URL of a database whose owner is not a superuser, and may create more of them."""
     container = (
         DockerContainer(ensure("postgresql"), user="26:26", entrypoint=["bash", "-c"], auto_remove=True)
         .with_command([_POSTGRES.format(life=LIFE_S)])
@@ -50,7 +50,7 @@ def postgresql() -> Iterator[str]:
         admin = f"postgresql://postgres@{host}:{port}/postgres"
         _until(lambda: psycopg.connect(admin, connect_timeout=2).close(), psycopg.OperationalError, "PostgreSQL")
         with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute("create role app login")
+            connection.execute("create role app login createdb")
             connection.execute("create database app owner app")
         yield f"postgresql://app@{host}:{port}/app"
 

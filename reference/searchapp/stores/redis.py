@@ -125,8 +125,10 @@ class Redis:
             raise Unavailable("redis", str(error) or type(error).__name__) from error
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
-                # LOADING after a restart, OOM, a replica that may not write: it is there but of no use now.
-                self.breaker.failed(str(reply))
+                # LOADING after a restart, a replica that may not write: it is there but of no use now. One that is full
+                # still answers what is read from it.
+                if not str(reply).startswith("OOM"):
+                    self.breaker.failed(str(reply))
                 raise Unavailable("redis", str(reply)) from reply
         self.breaker.succeeded()
         return replies

@@ -36,14 +36,19 @@ def environment(database_url: str, redis_url: str, meilisearch_url: str, meili_m
     }
 
 
-@pytest.fixture(scope="session")
-def schema(database_url: str) -> str:
-    """The URL of the migrated database."""
+def migrated(database_url: str) -> str:
+    """The URL, once the database behind it has the schema."""
     settings = Settings(
         database_url=database_url, redis_url="", meilisearch_url="", meili_master_key="", admin_api_key=KEY
     )
     assert migrate(settings, wait_s=30) == 0
     return database_url
+
+
+@pytest.fixture(scope="session")
+def schema(database_url: str) -> str:
+    """The URL of the migrated database."""
+    return migrated(database_url)
 
 
 @pytest.fixture

@@ -83,3 +83,21 @@ def test_an_abandoned_call_does_not_shift_the_replies(redis_url: str) -> None:
         return answer
 
     assert asyncio.run(ask()) == [b"mine"]
+
+
+def test_a_full_redis_refuses_writes_and_still_answers_reads(redis_url: str) -> None:
+    async def ask() -> tuple[bool, list[object]]:
+        redis = Redis(redis_url)
+        await redis.call(("SET", "kept", "here"), ("CONFIG", "SET", "maxmemory-policy", "volatile-lru"))
+        await redis.call(("CONFIG", "SET", "maxmemory", "1"))
+        try:
+            with pytest.raises(Unavailable, match="OOM"):
+                await redis.call(("SET", "more", "x"))
+            return redis.usable, await redis.call(("GET", "kept"))
+        finally:
+            await redis.call(("CONFIG", "SET", "maxmemory", "0"))
+            await redis.close()
+
+    usable, kept = asyncio.run(ask())
+    assert usable
+    assert kept == [b"here"]
