@@ -77,11 +77,30 @@ def install_operator(sources: Sources) -> None:
     text = operator_manifest().read_text()
     if upstream not in text:
         raise ValueError(f"the operator's manifest does not name {upstream}; has its version changed?")
-    _apply(
-        text.replace(upstream, sources.reference("cloudnative-pg")).replace(
-            "imagePullPolicy: Always", "imagePullPolicy: IfNotPresent"
-        )
-    )
+    text = text.replace(upstream, sources.reference("cloudnative-pg"))
+    _apply("\n---\n".join(_that_survives(part) if _DEPLOYMENT in part else part for part in text.split("\n---\n")))
+
+
+_DEPLOYMENT = "\nkind: Deployment\n"
+
+
+def _that_survives(deployment: str) -> str:
+    """The operator's deployment, so that one is there when a node is lost, and is not slowed down when it is needed."""
+    operator = yaml.safe_load(deployment)
+    operator["spec"]["replicas"] = 2
+    pod = operator["spec"]["template"]["spec"]
+    pod["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+    # A tenth of a core, as shipped, makes every failover and every start wait for the next slice of CPU.
+    del pod["containers"][0]["resources"]["limits"]["cpu"]
+    pod["topologySpreadConstraints"] = [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": operator["spec"]["selector"],
+        }
+    ]
+    return yaml.safe_dump(operator)
 
 
 def install_ingress(sources: Sources) -> None:

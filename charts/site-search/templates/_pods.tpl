@@ -47,6 +47,17 @@ automountServiceAccountToken: false
 {{- end }}
 {{- end }}
 
+{{/* A pod of a lost node is made anew elsewhere after this time instead of Kubernetes' five minutes. */}}
+{{- define "site-search.leaveLostNode" -}}
+tolerations:
+  {{- range $state := list "not-ready" "unreachable" }}
+  - key: node.kubernetes.io/{{ $state }}
+    operator: Exists
+    effect: NoExecute
+    tolerationSeconds: {{ $.root.Values.lostNodeAfterSeconds }}
+  {{- end }}
+{{- end }}
+
 {{/* Replicas on different nodes and zones; the pods of one revision are counted by themselves. */}}
 {{- define "site-search.spread" -}}
 topologySpreadConstraints:
