@@ -96,8 +96,8 @@ def timeline(history: History, *, points: int = 600) -> Timeline | None:
     if not times:
         return None
     start, end = min(times), max(times)
-    # A history of one moment still needs an axis.
-    end = end if end > start else start + 1.0
+    # A history of one moment still needs an axis, and no clock tells less than a millisecond apart.
+    end = end if end - start >= 0.001 else start + 1.0
     groups = _groups(history.operations)
     return Timeline(
         start=start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reports.records import History, Mark, Operation, Outcome
@@ -116,6 +116,7 @@ def test_latency_is_of_good_answers_only_and_none_without_any() -> None:
     assert percentile([7.0], 0.5) == 7.0
 
 
+@example(entries=[(0.0, 5e-324, "a")], outcome="fail", points=4)
 @given(
     st.lists(
         st.tuples(
