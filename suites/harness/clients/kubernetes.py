@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
-from kubernetes import client, config, stream
+from kubernetes import client, stream
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
 from kubernetes.stream.ws_client import ERROR_CHANNEL
-from urllib3.exceptions import HTTPError
 
 from suites.harness.clients import objects
+from suites.harness.clients.api import CALL_ANSWERED_S, api_client, named
 from suites.harness.clients.objects import Event, ExecResult, Pod, Readiness
 from suites.harness.errors import ClientError, NothingSelected, TargetError
 from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
 
-# An API server that does not answer within this is not there; the calls here are all small.
-_CALL_ANSWERED_S = (5, 20)
 _CNPG = ("postgresql.cnpg.io", "v1")
 # The kinds whose objects can be read and changed as they are written, by the driver's name for them.
 _MANIFESTS = {
@@ -39,7 +35,7 @@ class Cluster:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.namespace = target.namespace
-        self._api = _api_client(target)
+        self._api = api_client(target)
         self._core = client.CoreV1Api(self._api)
         self._apps = client.AppsV1Api(self._api)
         self._custom = client.CustomObjectsApi(self._api)
@@ -48,8 +44,8 @@ class Cluster:
         """Raises TargetError, in one line with the way out, unless the API answers and the namespace exists."""
         where = f"context {self.target.context}"
         try:
-            with _named(f"read namespace {self.namespace}"):
-                self._core.read_namespace(self.namespace, _request_timeout=_CALL_ANSWERED_S)
+            with named(f"read namespace {self.namespace}"):
+                self._core.read_namespace(self.namespace, _request_timeout=CALL_ANSWERED_S)
         except ClientError as error:
             if isinstance(error.__cause__, ApiException) and error.__cause__.status == 404:
                 raise TargetError(f"{where} has no namespace {self.namespace}: {HOW_TO_GET_ONE}") from error
@@ -58,21 +54,21 @@ class Cluster:
     def pods(self, component: str) -> list[Pod]:
         """The component's pods by name, those being deleted included."""
         selector = self.target.component(component).selector
-        with _named(f"list pods {selector}"):
+        with named(f"list pods {selector}"):
             found = self._core.list_namespaced_pod(
-                self.namespace, label_selector=selector, _request_timeout=_CALL_ANSWERED_S
+                self.namespace, label_selector=selector, _request_timeout=CALL_ANSWERED_S
             )
         return sorted((objects.pod(item) for item in found.items), key=lambda pod: pod.name)
 
     def all_pods(self) -> list[Pod]:
         """Every pod of the namespace by name."""
-        with _named("list pods"):
-            found = self._core.list_namespaced_pod(self.namespace, _request_timeout=_CALL_ANSWERED_S)
+        with named("list pods"):
+            found = self._core.list_namespaced_pod(self.namespace, _request_timeout=CALL_ANSWERED_S)
         return sorted((objects.pod(item) for item in found.items), key=lambda pod: pod.name)
 
     def pod(self, name: str) -> Pod:
-        with _named(f"read pod {name}"):
-            return objects.pod(self._core.read_namespaced_pod(name, self.namespace, _request_timeout=_CALL_ANSWERED_S))
+        with named(f"read pod {name}"):
+            return objects.pod(self._core.read_namespaced_pod(name, self.namespace, _request_timeout=CALL_ANSWERED_S))
 
     def ready_pods(self, component: str) -> list[Pod]:
         """The component's ready pods. Raises NothingSelected when there is none."""
@@ -85,7 +81,7 @@ class Cluster:
     def readiness(self, component: str) -> Readiness:
         """What the component's own workload says about its replicas; one that is not there is not ready."""
         workload = self.target.component(component)
-        with _named(f"read {workload.kind} {workload.name}"):
+        with named(f"read {workload.kind} {workload.name}"):
             try:
                 return objects.readiness(component, workload, self._workload(workload))
             except ApiException as error:
@@ -96,8 +92,8 @@ class Cluster:
     def exec(self, pod: str, container: str, command: Sequence[str]) -> ExecResult:
         """Run a command in a container. A connection that breaks is a result without exit code, not an error."""
         # `stream` swaps a method of the API client while it connects, so exec gets a client of its own.
-        core = client.CoreV1Api(_api_client(self.target))
-        with _named(f"exec in {pod}/{container}"):
+        core = client.CoreV1Api(api_client(self.target))
+        with named(f"exec in {pod}/{container}"):
             socket = stream.stream(
                 core.connect_get_namespaced_pod_exec,
                 pod,
@@ -111,7 +107,7 @@ class Cluster:
                 _preload_content=False,
             )
         try:
-            socket.run_forever(timeout=_CALL_ANSWERED_S[1])
+            socket.run_forever(timeout=CALL_ANSWERED_S[1])
             stdout, stderr = socket.read_stdout(timeout=0) or "", socket.read_stderr(timeout=0) or ""
             exit_code, failure = _end_of(socket)
             return ExecResult(stdout=stdout, stderr=stderr or failure, exit_code=exit_code)
@@ -120,14 +116,14 @@ class Cluster:
 
     def events(self, since: float) -> list[Event]:
         """The namespace's events last seen at or after `since`, in order of time."""
-        with _named("list events"):
-            found = self._core.list_namespaced_event(self.namespace, _request_timeout=_CALL_ANSWERED_S)
+        with named("list events"):
+            found = self._core.list_namespaced_event(self.namespace, _request_timeout=CALL_ANSWERED_S)
         events = [objects.event(item) for item in found.items]
         return sorted((event for event in events if event.at >= since), key=lambda event: event.at)
 
     def logs(self, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
         """The last lines a container wrote; with `previous`, those of the process before the last restart."""
-        with _named(f"read log of {pod}/{container}"):
+        with named(f"read log of {pod}/{container}"):
             response = self._core.read_namespaced_pod_log(
                 pod,
                 self.namespace,
@@ -136,30 +132,30 @@ class Cluster:
                 previous=previous,
                 timestamps=True,
                 _preload_content=False,
-                _request_timeout=_CALL_ANSWERED_S,
+                _request_timeout=CALL_ANSWERED_S,
             )
         return bytes(response.data).decode("utf-8", errors="replace")
 
     def secret(self, ref: SecretRef) -> str:
-        with _named(f"read secret {ref.name}"):
-            secret = self._core.read_namespaced_secret(ref.name, self.namespace, _request_timeout=_CALL_ANSWERED_S)
+        with named(f"read secret {ref.name}"):
+            secret = self._core.read_namespaced_secret(ref.name, self.namespace, _request_timeout=CALL_ANSWERED_S)
         if ref.key not in (secret.data or {}):
             raise ClientError(f"secret {ref.name} has no key {ref.key}")
         return base64.b64decode(secret.data[ref.key]).decode()
 
     def service_get(self, service: str, path: str) -> bytes:
         """What a service inside the cluster answers to GET, through the API server's proxy; `service` is name:port."""
-        with _named(f"GET {service}/{path}"):
+        with named(f"GET {service}/{path}"):
             response = self._core.connect_get_namespaced_service_proxy_with_path(
-                service, self.namespace, path, _preload_content=False, _request_timeout=_CALL_ANSWERED_S
+                service, self.namespace, path, _preload_content=False, _request_timeout=CALL_ANSWERED_S
             )
         return bytes(response.data)
 
     def ingress_url(self) -> str:
         """The address that the namespace's one Ingress publishes. Raises TargetError when there is no such address."""
         networking = client.NetworkingV1Api(self._api)
-        with _named("list ingresses"):
-            found = networking.list_namespaced_ingress(self.namespace, _request_timeout=_CALL_ANSWERED_S).items
+        with named("list ingresses"):
+            found = networking.list_namespaced_ingress(self.namespace, _request_timeout=CALL_ANSWERED_S).items
         for ingress in found:
             scheme = "https" if ingress.spec.tls else "http"
             hosts = [rule.host for rule in ingress.spec.rules or () if rule.host]
@@ -174,7 +170,7 @@ class Cluster:
         for workload in self.target.components.values():
             if workload.kind == "Cluster":
                 continue
-            with _named(f"read {workload.kind} {workload.name}"):
+            with named(f"read {workload.kind} {workload.name}"):
                 found = self._workload(workload)
             labels = found.metadata.labels or {}
             if "helm.sh/chart" in labels:
@@ -190,21 +186,21 @@ class Cluster:
         return {component: ", ".join(found) for component, found in digests.items() if any(found)}
 
     def namespace_labels(self) -> dict[str, str]:
-        with _named(f"read namespace {self.namespace}"):
-            namespace = self._core.read_namespace(self.namespace, _request_timeout=_CALL_ANSWERED_S)
+        with named(f"read namespace {self.namespace}"):
+            namespace = self._core.read_namespace(self.namespace, _request_timeout=CALL_ANSWERED_S)
         return dict(namespace.metadata.labels or {})
 
     def manifests(self, kind: str) -> dict[str, dict[str, Any]]:
         """Every object of that kind in the namespace as the API writes it, by name."""
-        with _named(f"list {kind}s"):
+        with named(f"list {kind}s"):
             if kind == "Cluster":
                 found = self._custom.list_namespaced_custom_object(
-                    *_CNPG, self.namespace, "clusters", _request_timeout=_CALL_ANSWERED_S
+                    *_CNPG, self.namespace, "clusters", _request_timeout=CALL_ANSWERED_S
                 )
             else:
                 api, noun = _manifest_kind(kind)
                 read = getattr(api(self._api), f"list_namespaced_{noun}")
-                response = read(self.namespace, _preload_content=False, _request_timeout=_CALL_ANSWERED_S)
+                response = read(self.namespace, _preload_content=False, _request_timeout=CALL_ANSWERED_S)
                 found = json.loads(response.data)
         return {item["metadata"]["name"]: item for item in found["items"]}
 
@@ -214,7 +210,7 @@ class Cluster:
         """The object as it then is. A mapping is a strategic merge patch, a list a JSON patch."""
         api, noun = _manifest_kind(kind)
         way = "strategic-merge-patch" if isinstance(patch, Mapping) else "json-patch"
-        with _named(f"patch {kind} {name}"):
+        with named(f"patch {kind} {name}"):
             response = getattr(api(self._api), f"patch_namespaced_{noun}")(
                 name,
                 self.namespace,
@@ -222,7 +218,7 @@ class Cluster:
                 dry_run="All" if dry_run else None,
                 _content_type=f"application/{way}+json",
                 _preload_content=False,
-                _request_timeout=_CALL_ANSWERED_S,
+                _request_timeout=CALL_ANSWERED_S,
             )
         found: dict[str, Any] = json.loads(response.data)
         return found
@@ -230,27 +226,27 @@ class Cluster:
     def write_note(self, name: str, labels: dict[str, str], text: str) -> None:
         """Keep a text in the namespace, as a ConfigMap; an existing note of that name is replaced."""
         body = client.V1ConfigMap(metadata=client.V1ObjectMeta(name=name, labels=labels), data={"note": text})
-        with _named(f"write ConfigMap {name}"):
+        with named(f"write ConfigMap {name}"):
             try:
-                self._core.create_namespaced_config_map(self.namespace, body, _request_timeout=_CALL_ANSWERED_S)
+                self._core.create_namespaced_config_map(self.namespace, body, _request_timeout=CALL_ANSWERED_S)
             except ApiException as error:
                 if error.status != 409:
                     raise
-                self._core.replace_namespaced_config_map(name, self.namespace, body, _request_timeout=_CALL_ANSWERED_S)
+                self._core.replace_namespaced_config_map(name, self.namespace, body, _request_timeout=CALL_ANSWERED_S)
 
     def notes(self, selector: str) -> dict[str, str]:
         """The texts kept under that label selector, by name."""
-        with _named(f"list ConfigMaps {selector}"):
+        with named(f"list ConfigMaps {selector}"):
             found = self._core.list_namespaced_config_map(
-                self.namespace, label_selector=selector, _request_timeout=_CALL_ANSWERED_S
+                self.namespace, label_selector=selector, _request_timeout=CALL_ANSWERED_S
             )
         return {item.metadata.name: (item.data or {}).get("note", "") for item in found.items}
 
     def delete_note(self, name: str) -> None:
         """Remove a kept text; one that is gone already is no error."""
-        with _named(f"delete ConfigMap {name}"):
+        with named(f"delete ConfigMap {name}"):
             try:
-                self._core.delete_namespaced_config_map(name, self.namespace, _request_timeout=_CALL_ANSWERED_S)
+                self._core.delete_namespaced_config_map(name, self.namespace, _request_timeout=CALL_ANSWERED_S)
             except ApiException as error:
                 if error.status != 404:
                     raise
@@ -258,18 +254,18 @@ class Cluster:
     def _workload(self, workload: Component) -> Any:
         if workload.kind == "Deployment":
             return self._apps.read_namespaced_deployment(
-                workload.name, self.namespace, _request_timeout=_CALL_ANSWERED_S
+                workload.name, self.namespace, _request_timeout=CALL_ANSWERED_S
             )
         if workload.kind == "StatefulSet":
             return self._apps.read_namespaced_stateful_set(
-                workload.name, self.namespace, _request_timeout=_CALL_ANSWERED_S
+                workload.name, self.namespace, _request_timeout=CALL_ANSWERED_S
             )
         return self._custom.get_namespaced_custom_object(
             *_CNPG,
             self.namespace,
             "clusters",
             workload.name,
-            _request_timeout=_CALL_ANSWERED_S,
+            _request_timeout=CALL_ANSWERED_S,
         )
 
 
@@ -278,38 +274,6 @@ def _manifest_kind(kind: str) -> tuple[Any, str]:
         return _MANIFESTS[kind]
     except KeyError:
         raise ClientError(f"objects of kind {kind} are not read here; known: {', '.join(_MANIFESTS)}") from None
-
-
-def _api_client(target: Target) -> Any:
-    if not target.kubeconfig.is_file():
-        raise TargetError(f"no kubeconfig at {target.kubeconfig}: {HOW_TO_GET_ONE}")
-    try:
-        # Read by hand: the driver refuses a file without a current context, as a cluster that is gone leaves it.
-        content = yaml.safe_load(target.kubeconfig.read_text(encoding="utf-8")) or {}
-        names = sorted(str(context["name"]) for context in content.get("contexts") or ())
-        if target.context not in names:
-            raise TargetError(
-                f"no context {target.context!r} in {target.kubeconfig}; it has {', '.join(names) or 'none'}"
-                f": {HOW_TO_GET_ONE}"
-            )
-        return config.new_client_from_config(str(target.kubeconfig), context=target.context)
-    except (ConfigException, yaml.YAMLError, OSError, AttributeError, KeyError, TypeError) as error:
-        raise TargetError(f"{target.kubeconfig} is not a kubeconfig: {_one_line(error)}") from error
-
-
-@contextlib.contextmanager
-def _named(call: str) -> Iterator[None]:
-    """Turn whatever the driver raises during `call` into a ClientError that names it."""
-    try:
-        yield
-    except ApiException as error:
-        raise ClientError(f"{call}: {error.status} {error.reason}: {_one_line(error.body or '')}") from error
-    except (HTTPError, OSError) as error:
-        raise ClientError(f"{call}: {_one_line(error)}") from error
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())[:300]
 
 
 def _end_of(socket: Any) -> tuple[int | None, str]:
