@@ -50,6 +50,8 @@ SERVICES = (
 )
 # Our own code: loaded into running nodes, so that an edit costs one small import.
 OWN = ("searchapp", "searchengine", "demosite")
+# What the suites bring into pods: loaded as well, into every node.
+TOOLS = ("faults",)
 
 RECIPES: dict[str, Recipe] = {
     **{name: _program(name) for name in CONTROL_PLANE if name not in ("kube-proxy", "coredns", "pause")},
@@ -63,6 +65,7 @@ RECIPES: dict[str, Recipe] = {
     "postgresql": Recipe(set="postgresql"),
     "redis": Recipe(set="redis"),
     "monitoring": Recipe(set="monitoring", program="prometheus"),
+    "faults": Recipe(set="faults"),
     **{name: Recipe(set="python", source=name) for name in OWN},
 }
 

@@ -22,6 +22,8 @@ MONITORING = "site-search-monitoring"
 OPERATOR = "github.com/cloudnative-pg/cloudnative-pg"
 # The suites may break this platform: it is the reference target, made for it.
 FAULTS_ALLOWED = {"sre.site-search/faults": "allowed"}
+# Where the suites look for the image that they bring into pods, unless their target names one.
+FAULTS_IMAGE = "sre.site-search/faults-image"
 READY = "600s"
 
 
@@ -47,19 +49,23 @@ class Sources:
     def own(self) -> list[str]:
         return [name for name in images.OWN if not (self.pull and name == "searchengine")]
 
+    def tools(self) -> list[str]:
+        return [] if self.pull else list(images.TOOLS)
+
 
 def load_images(sources: Sources) -> None:
-    """Import our own images into the workers that lack them."""
+    """Import our own images into the workers that lack them, and those that faults use into every node."""
     wanted = [(worker, name) for worker in kind.workers() for name in sources.own()]
+    wanted += [(entry.name, name) for entry in kind.nodes() for name in sources.tools()]
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(_load, worker, name) for worker, name in wanted]:
             done.result()
 
 
-def _load(worker: str, name: str) -> None:
+def _load(container: str, name: str) -> None:
     image = images.reference(name)
-    if image not in run("docker", "exec", worker, "ctr", "-n", "k8s.io", "images", "ls", "-q", f"name=={image}"):
-        node.import_archive(worker, images.archive(name))
+    if image not in run("docker", "exec", container, "ctr", "-n", "k8s.io", "images", "ls", "-q", f"name=={image}"):
+        node.import_archive(container, images.archive(name))
 
 
 def operator_manifest() -> Path:
@@ -133,6 +139,8 @@ def deploy(sources: Sources, progress: Progress) -> None:
                 _helm_upgrade(release, file)
     labels = [f"{name}={value}" for name, value in FAULTS_ALLOWED.items()]
     kind.kubectl("label", "namespace", NAMESPACE, "--overwrite", *labels)
+    image = f"{FAULTS_IMAGE}={sources.reference('faults')}"
+    kind.kubectl("annotate", "namespace", NAMESPACE, "--overwrite", image)
     wait_ready(progress)
 
 
