@@ -44,6 +44,7 @@ def up(wish: Wish, progress: Progress) -> None:
         shape = kind.Shape(node_image=node_image, workers=wish.workers, http_port=wish.http_port)
         bring_cluster(shape, progress)
         kind.shorten_paths()
+        kind.favour_control_plane()
         if not pull:
             isolation.close()
         with progress.step("operator, ingress, own images"), ThreadPoolExecutor() as pool:
