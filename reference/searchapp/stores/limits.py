@@ -1,8 +1,9 @@
 """Requests per client and minute, counted across replicas without a round trip for each.
 
-A replica takes tokens from Redis in batches and spends them by itself: the sum of all batches never exceeds the limit.
-Batches grow while a client is far from its limit and shrink to one near it, so that few tokens strand in one replica.
-Without Redis each replica keeps the limit alone.
+A client's first few requests of a minute cost no round trip: they are booked with the first batch. From then on a replica
+takes tokens from Redis in batches and spends them by itself. Batches grow while a client is far from its limit and shrink
+to one near it, so that few tokens strand in one replica. All replicas together grant the limit; those that have not asked
+yet may add their first few to it. Without Redis each replica keeps the limit alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from reference.searchapp.stores.redis import Command, Redis
 
 WINDOW_S = 60
 _LARGEST_BATCH = 32
+# One part in this many of the limit is granted by each replica before it asks: most clients never search more often.
+_UNASKED_PART = 50
 # Above this many clients in one window the oldest are forgotten; they then take a new batch.
 _CLIENTS_KEPT = 100_000
 
@@ -25,6 +28,7 @@ class _Lease:
 
     def __init__(self, window: int) -> None:
         self.window = window
+        # Below zero: granted before Redis was asked, to be taken off the first batch.
         self.left = 0
         self.spent = 0
         self.size = 4
@@ -38,6 +42,7 @@ class Limiter:
         self._redis = redis
         self._kind = kind
         self._limit = per_minute
+        self._unasked = per_minute // _UNASKED_PART
         self._leases: dict[str, _Lease] = {}
         self._refusals = metrics.rate_limited.labels(kind)
 
@@ -56,13 +61,17 @@ class Limiter:
         if lease.refused:
             self._refusals.inc()
             return False
+        if lease.spent < self._unasked:
+            lease.left -= 1
+            lease.spent += 1
+            return True
         return None
 
     def commands(self, client: str) -> tuple[Command, Command]:
-        """What to ask Redis for a batch of tokens."""
+        """What to ask Redis for a batch of tokens; books what was granted unasked."""
         lease = self._leases[client]
         key = f"rate:{self._kind}:{client}:{lease.window}"
-        return ("INCRBY", key, lease.size), ("EXPIRE", key, 2 * WINDOW_S)
+        return ("INCRBY", key, lease.size + max(0, -lease.left)), ("EXPIRE", key, 2 * WINDOW_S)
 
     def settle(self, client: str, asked: Command, taken: int) -> bool:
         """Book the batch that Redis granted, when `taken` is its count after ours; True goes on."""
@@ -75,7 +84,7 @@ class Limiter:
         lease.left += max(0, min(size, self._limit - before))
         remaining = max(0, self._limit - taken)
         lease.size = max(1, min(lease.size * 2, _LARGEST_BATCH, remaining // 8))
-        if lease.left == 0:
+        if lease.left <= 0:
             lease.refused = True
             self._refusals.inc()
             return False

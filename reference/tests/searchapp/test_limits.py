@@ -77,6 +77,22 @@ def test_few_round_trips_are_needed(redis_url: str, kind: str) -> None:
     assert asyncio.run(ask()) < 20
 
 
+def test_a_client_that_searches_now_and_then_costs_no_round_trip(redis_url: str, kind: str) -> None:
+    async def ask() -> tuple[list[bool | None], int]:
+        redis = Redis(redis_url)
+        limiter = Limiter(redis, kind=kind, per_minute=200)
+        first = [limiter.spend("client") for _ in range(5)]
+        asked, expiry = limiter.commands("client")
+        (booked, _) = await redis.call(asked, expiry)
+        await redis.close()
+        return first, booked
+
+    first, booked = asyncio.run(ask())
+    assert first == [True, True, True, True, None]
+    # The four that were not asked for, and the first batch.
+    assert booked == 8
+
+
 def test_without_redis_a_replica_keeps_the_limit_alone(redis_url: str, kind: str) -> None:
     with Wire(redis_url) as wire:
 
