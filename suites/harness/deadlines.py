@@ -22,6 +22,16 @@ class Deadlines:
     # The first restart comes without back-off, later ones after 10 s and more; five minutes is the longest.
     container_restarted_s: float = 330
     component_ready_again_s: float = 330
+    # An image may have to be pulled first.
+    tools_started_s: float = 60
+    # A pod's own grace period comes first.
+    pod_replaced_s: float = 330
+    # A budget may refuse until a replica has taken over; one that refuses for ever keeps its pod.
+    pods_evicted_s: float = 60
+    # Nobody answers for a lost node at once; the control plane gives it 40 s, 50 s since 1.32, before it calls it lost.
+    node_unreachable_s: float = 30
+    node_noticed_s: float = 120
+    node_back_s: float = 180
 
     def stretched(self, factor: float) -> Self:
         """The same deadlines, each `factor` times as long."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -22,17 +23,32 @@ _TABLES = {
     "components": None,
     "services": None,
     "secrets": None,
-    "faults": ("may_break",),
+    "faults": ("may_break", "image"),
+    "nodes": ("provider",),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One part of the platform: the workload that must be ready and the selector that finds its pods."""
+    """One part of the platform: the workload that must be ready and the selector that finds its pods.
+
+    `roles` tells pods apart that do different things, by a further selector each. `process` names the process that does
+    the work where another one, PID 1 of its pod, starts and watches it.
+    """
 
     kind: WorkloadKind
     name: str
     selector: str
+    roles: Mapping[str, str] = field(default_factory=dict)
+    process: str = ""
+
+    def selector_of(self, role: str | None) -> str:
+        """What finds its pods, or those of that role. Raises TargetError naming the roles there are."""
+        if role is None:
+            return self.selector
+        if role not in self.roles:
+            raise TargetError(f"{self.name} has no role {role!r}; it has {', '.join(sorted(self.roles)) or 'none'}")
+        return f"{self.selector},{self.roles[role]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +61,12 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the platform is and what it is made of. `base_url` None: to be read from the namespace's Ingress."""
+    """Where the platform is and what it is made of. `base_url` None: to be read from the namespace's Ingress.
+
+    `faults_image` is what faults bring into a pod's network (nft, iptables, python3, bash); empty: the image that the
+    namespace's annotation names. `node_provider` is who can take nodes away: `kind`, `none`, or `module:Class` of a
+    NodeProvider.
+    """
 
     name: str
     context: str
@@ -56,6 +77,8 @@ class Target:
     services: Mapping[str, str]
     secrets: Mapping[str, SecretRef]
     may_break: frozenset[str]
+    faults_image: str = ""
+    node_provider: str = "none"
 
     @classmethod
     def load(
@@ -112,6 +135,8 @@ class Target:
                 for name, entry in content.get("secrets", {}).items()
             },
             may_break=may_break,
+            faults_image=str(faults.get("image", "")),
+            node_provider=_node_provider(path, content.get("nodes", {})),
         )
 
     @property
@@ -182,16 +207,28 @@ def _check_tables(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _component(where: str, entry: Any) -> Component:
-    expected = {"kind", "name", "selector"}
-    if not isinstance(entry, dict) or entry.keys() != expected:
-        raise TargetError(f"{where}: must have exactly {', '.join(sorted(expected))}")
+    expected, possible = {"kind", "name", "selector"}, {"process", "roles"}
+    if not isinstance(entry, dict) or not expected <= entry.keys() <= expected | possible:
+        raise TargetError(
+            f"{where}: must have exactly {', '.join(sorted(expected))}, and possibly {', '.join(sorted(possible))}"
+        )
     kinds = get_args(WorkloadKind)
     if entry["kind"] not in kinds:
         raise TargetError(f"{where}: kind {entry['kind']!r} is not allowed; allowed: {', '.join(kinds)}")
     if not entry["selector"]:
         # An empty selector is every pod of the namespace.
         raise TargetError(f"{where}: the selector is empty")
+    roles = entry.get("roles", {})
+    if not isinstance(roles, dict) or not all(isinstance(selector, str) and selector for selector in roles.values()):
+        raise TargetError(f"{where}: roles must give each role a selector")
     return Component(**entry)
+
+
+def _node_provider(path: Path, table: Mapping[str, Any]) -> str:
+    provider = table.get("provider", "none")
+    if provider not in ("kind", "none") and not re.fullmatch(r"[\w.]+:\w+", str(provider)):
+        raise TargetError(f"{path}: nodes.provider {provider!r} is not allowed; allowed: kind, none, module:Class")
+    return str(provider)
 
 
 def _text(path: Path, table: Any, key: str) -> str:

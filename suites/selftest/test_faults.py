@@ -5,122 +5,24 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from reports.records import Mark
 from suites.harness.clients.kubernetes import Cluster
-from suites.harness.clients.objects import Container, ExecResult, Pod, Readiness, Termination
+from suites.harness.clients.objects import ExecResult
 from suites.harness.deadlines import Deadlines
 from suites.harness.errors import FaultError, NothingSelected, NotReached, Refused, Unsupported
 from suites.harness.faults import undo
 from suites.harness.faults.base import ALLOW_LABEL
-from suites.harness.faults.pods import KillProcess, main_process
+from suites.harness.faults.pods import KillProcess
 from suites.harness.faults.records import UndoRecord, left_records, local_folder
 from suites.harness.target import Target
+from suites.selftest.toy_cluster import Marks, ToyCluster, pod
 
 SOON = Deadlines().stretched(0.001)
-LISTING = """1795505845
-12 (python3) S 0 12 12 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5000 1 1
-30 (worker (1)) S 12 12 12 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5100 1 1
-77 (sh) S 0 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 9900 1 1
-"""
-
-
-@dataclass
-class ToyCluster:
-    """A namespace with one component, in memory: enough to see what a fault reads and in which order it acts."""
-
-    pods_there: list[Pod]
-    labels: dict[str, str] = field(default_factory=lambda: {ALLOW_LABEL: "allowed"})
-    target: Target = field(default_factory=lambda: Target.load("kind"))
-    listing: ExecResult = field(default_factory=lambda: ExecResult(stdout=LISTING, stderr="", exit_code=0))
-    kill: ExecResult = field(default_factory=lambda: ExecResult(stdout="", stderr="", exit_code=None))
-    kill_works: bool = True
-    kept: dict[str, str] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    namespace: str = "site-search"
-
-    def namespace_labels(self) -> dict[str, str]:
-        return self.labels
-
-    def ready_pods(self, component: str) -> list[Pod]:
-        if not self.pods_there:
-            raise NothingSelected(f"no ready pod matches component={component}")
-        return self.pods_there
-
-    def pods(self, component: str) -> list[Pod]:  # noqa: ARG002
-        return self.pods_there
-
-    def pod(self, name: str) -> Pod:
-        return next(pod for pod in self.pods_there if pod.name == name)
-
-    def exec(self, pod: str, container: str, command: Sequence[str]) -> ExecResult:  # noqa: ARG002
-        if not command[-1].startswith("kill"):
-            return self.listing
-        self.done.append(f"{command[-1]} in {pod} with {len(self.kept)} record kept")
-        if self.kill_works:
-            self.pods_there = [killed(entry) if entry.name == pod else entry for entry in self.pods_there]
-        return self.kill
-
-    def readiness(self, component: str) -> Readiness:
-        return Readiness(component=component, ready=3, wanted=3)
-
-    def write_note(self, name: str, labels: dict[str, str], text: str) -> None:  # noqa: ARG002
-        self.kept[name] = text
-
-    def notes(self, selector: str) -> dict[str, str]:  # noqa: ARG002
-        return self.kept
-
-    def delete_note(self, name: str) -> None:
-        self.kept.pop(name, None)
-
-
-class Marks(list[Mark]):
-    def add(self, mark: Mark, /) -> None:
-        self.append(mark)
-
-    @property
-    def kinds(self) -> list[str]:
-        return [entry.mark for entry in self]
-
-
-def pod(name: str = "app-0", *, restarts: int = 0, shared: bool = True) -> Pod:
-    container = Container(
-        name="app",
-        container_id="c-1",
-        image="i",
-        image_digest="d",
-        restarts=restarts,
-        is_ready=True,
-        last_termination=None,
-    )
-    return Pod(
-        name=name,
-        uid="u",
-        phase="Running",
-        node="n",
-        address="10.0.0.1",
-        is_ready=True,
-        is_terminating=False,
-        shares_process_namespace=shared,
-        containers=(container,),
-    )
-
-
-def killed(before: Pod, **ended: object) -> Pod:
-    """The pod after its container was restarted, as its kubelet reports it."""
-    container = before.containers[0]
-    end = Termination(
-        container_id=container.container_id, exit_code=137, signal=None, finished_at=1795505845.0, reason="Error"
-    )
-    end = replace(end, **ended)  # type: ignore[arg-type]
-    after = replace(container, container_id="c-2", restarts=container.restarts + 1, last_termination=end)
-    return replace(before, containers=(after,))
 
 
 def kill_process(cluster: ToyCluster, marks: Marks, component: str = "app") -> KillProcess:
@@ -193,32 +95,11 @@ def test_a_kill_that_fails_is_an_error_and_is_healed() -> None:
 def test_a_kill_that_left_no_trace_was_not_observed() -> None:
     marks = Marks()
     with (
-        pytest.raises(NotReached, match="a restart of app-0"),
+        pytest.raises(NotReached, match="an end of process 12 of app-0"),
         kill_process(ToyCluster([pod()], kill_works=False), marks) as fault,
     ):
         fault.observed()
     assert "observed" not in marks.kinds
-
-
-@pytest.mark.parametrize(
-    "ended",
-    [{"container_id": "another"}, {"finished_at": 1795505000.0}, {"exit_code": 1, "reason": "OOMKilled"}],
-    ids=["another container", "before the kill", "another end"],
-)
-def test_another_end_than_the_kill_is_no_proof(ended: dict[str, object]) -> None:
-    cluster = ToyCluster([pod()], kill_works=False)
-    with pytest.raises(NotReached), kill_process(cluster, Marks()) as fault:
-        cluster.pods_there = [killed(pod(), **ended)]
-        fault.observed()
-
-
-def test_the_main_process_is_the_first_that_the_runtime_started() -> None:
-    assert main_process(LISTING, "app-0") == (12, 1795505845.0)
-
-
-def test_no_main_process_is_unsupported() -> None:
-    with pytest.raises(Unsupported, match="no main process"):
-        main_process("1795505845\n30 (child) S 12 12 12 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 5100 1 1\n", "app-0")
 
 
 def record(**changes: object) -> UndoRecord:

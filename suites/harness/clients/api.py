@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -21,20 +22,24 @@ CALL_ANSWERED_S = (5, 20)
 
 def api_client(target: Target) -> Any:
     """A connection to the target's cluster. Raises TargetError when the kubeconfig does not lead to one."""
-    if not target.kubeconfig.is_file():
-        raise TargetError(f"no kubeconfig at {target.kubeconfig}: {HOW_TO_GET_ONE}")
+    return connect(target.kubeconfig, target.context)
+
+
+def connect(kubeconfig: Path, context: str) -> Any:
+    """A connection to the context's cluster. Raises TargetError when the kubeconfig does not lead to one."""
+    if not kubeconfig.is_file():
+        raise TargetError(f"no kubeconfig at {kubeconfig}: {HOW_TO_GET_ONE}")
     try:
         # Read by hand: the driver refuses a file without a current context, as a cluster that is gone leaves it.
-        content = yaml.safe_load(target.kubeconfig.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(kubeconfig.read_text(encoding="utf-8")) or {}
         names = sorted(str(context["name"]) for context in content.get("contexts") or ())
-        if target.context not in names:
+        if context not in names:
             raise TargetError(
-                f"no context {target.context!r} in {target.kubeconfig}; it has {', '.join(names) or 'none'}"
-                f": {HOW_TO_GET_ONE}"
+                f"no context {context!r} in {kubeconfig}; it has {', '.join(names) or 'none'}: {HOW_TO_GET_ONE}"
             )
-        return config.new_client_from_config(str(target.kubeconfig), context=target.context)
+        return config.new_client_from_config(str(kubeconfig), context=context)
     except (ConfigException, yaml.YAMLError, OSError, AttributeError, KeyError, TypeError) as error:
-        raise TargetError(f"{target.kubeconfig} is not a kubeconfig: {_one_line(error)}") from error
+        raise TargetError(f"{kubeconfig} is not a kubeconfig: {_one_line(error)}") from error
 
 
 @contextlib.contextmanager

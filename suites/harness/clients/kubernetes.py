@@ -14,6 +14,7 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL
 
 from suites.harness.clients import objects
 from suites.harness.clients.api import CALL_ANSWERED_S, api_client, named
+from suites.harness.clients.nodes import Nodes
 from suites.harness.clients.objects import Event, ExecResult, Pod, Readiness
 from suites.harness.errors import ClientError, NothingSelected, TargetError
 from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
@@ -39,6 +40,7 @@ class Cluster:
         self._core = client.CoreV1Api(self._api)
         self._apps = client.AppsV1Api(self._api)
         self._custom = client.CustomObjectsApi(self._api)
+        self.nodes = Nodes(self._api, self.namespace)
 
     def check_reachable(self) -> None:
         """Raises TargetError, in one line with the way out, unless the API answers and the namespace exists."""
@@ -51,9 +53,9 @@ class Cluster:
                 raise TargetError(f"{where} has no namespace {self.namespace}: {HOW_TO_GET_ONE}") from error
             raise TargetError(f"{where} does not answer ({error}): {HOW_TO_GET_ONE}") from error
 
-    def pods(self, component: str) -> list[Pod]:
-        """The component's pods by name, those being deleted included."""
-        selector = self.target.component(component).selector
+    def pods(self, component: str, role: str | None = None) -> list[Pod]:
+        """The component's pods, or those in that role, by name; those being deleted included."""
+        selector = self.target.component(component).selector_of(role)
         with named(f"list pods {selector}"):
             found = self._core.list_namespaced_pod(
                 self.namespace, label_selector=selector, _request_timeout=CALL_ANSWERED_S
@@ -70,13 +72,23 @@ class Cluster:
         with named(f"read pod {name}"):
             return objects.pod(self._core.read_namespaced_pod(name, self.namespace, _request_timeout=CALL_ANSWERED_S))
 
-    def ready_pods(self, component: str) -> list[Pod]:
-        """The component's ready pods. Raises NothingSelected when there is none."""
-        ready = [pod for pod in self.pods(component) if pod.is_ready and not pod.is_terminating]
+    def ready_pods(self, component: str, role: str | None = None) -> list[Pod]:
+        """The component's ready pods, or those in that role. Raises NothingSelected when there is none."""
+        ready = [pod for pod in self.pods(component, role) if pod.is_ready and not pod.is_terminating]
         if not ready:
-            selector = self.target.component(component).selector
+            selector = self.target.component(component).selector_of(role)
             raise NothingSelected(f"no ready pod matches {selector} in namespace {self.namespace}")
         return ready
+
+    def delete_pod(self, pod: Pod, *, grace_s: float | None, dry_run: bool = False) -> None:
+        """Delete that very pod, not a later one of its name. `grace_s` None leaves it its own time to end, 0 none."""
+        options = client.V1DeleteOptions(
+            grace_period_seconds=None if grace_s is None else int(grace_s),
+            preconditions=client.V1Preconditions(uid=pod.uid),
+            dry_run=["All"] if dry_run else None,
+        )
+        with named(f"delete pod {pod.name}"):
+            self._core.delete_namespaced_pod(pod.name, self.namespace, body=options, _request_timeout=CALL_ANSWERED_S)
 
     def readiness(self, component: str) -> Readiness:
         """What the component's own workload says about its replicas; one that is not there is not ready."""

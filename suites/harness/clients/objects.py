@@ -1,4 +1,4 @@
-"""Pods, events and readiness as the harness sees them, read from what the Kubernetes API answered."""
+"""Pods, nodes, events and readiness as the harness sees them, read from what the Kubernetes API answered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """One pod as the API last told."""
+    """One pod as the API last told. Its main container is the first."""
 
     name: str
     uid: str
@@ -46,6 +46,18 @@ class Pod:
     is_terminating: bool
     shares_process_namespace: bool
     containers: tuple[Container, ...]
+    # The kind of what made it: a DaemonSet's pod belongs to its node.
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node as the API last told."""
+
+    name: str
+    is_ready: bool
+    is_cordoned: bool
+    is_control_plane: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +103,16 @@ def _seconds(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0
 
 
+# Which container is meant when none is named; without it, the first one.
+_MAIN_CONTAINER = "kubectl.kubernetes.io/default-container"
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+
 def pod(item: Any) -> Pod:
     conditions = {condition.type: condition.status for condition in item.status.conditions or ()}
+    # The API tells states by name; the pod's own order says which container it is about.
+    order = [(item.metadata.annotations or {}).get(_MAIN_CONTAINER), *(entry.name for entry in item.spec.containers)]
+    statuses = sorted(item.status.container_statuses or (), key=lambda status: order.index(status.name))
     return Pod(
         name=item.metadata.name,
         uid=item.metadata.uid,
@@ -102,7 +122,18 @@ def pod(item: Any) -> Pod:
         is_ready=conditions.get("Ready") == "True",
         is_terminating=item.metadata.deletion_timestamp is not None,
         shares_process_namespace=bool(item.spec.share_process_namespace),
-        containers=tuple(_container(status) for status in item.status.container_statuses or ()),
+        containers=tuple(_container(status) for status in statuses),
+        owner=next((owner.kind for owner in item.metadata.owner_references or () if owner.controller), ""),
+    )
+
+
+def node(item: Any) -> Node:
+    conditions = {condition.type: condition.status for condition in item.status.conditions or ()}
+    return Node(
+        name=item.metadata.name,
+        is_ready=conditions.get("Ready") == "True",
+        is_cordoned=bool(item.spec.unschedulable),
+        is_control_plane=_CONTROL_PLANE in (item.metadata.labels or {}),
     )
 
 

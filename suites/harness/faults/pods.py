@@ -1,36 +1,24 @@
-"""Faults that hit one pod."""
+"""A process that dies without warning."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from suites.harness.clients.kubernetes import Cluster
 from suites.harness.clients.objects import Pod
 from suites.harness.deadlines import Deadlines
-from suites.harness.errors import FaultError, NotReached, Unsupported
+from suites.harness.errors import FaultError, NotReached
 from suites.harness.faults.base import Fault
+from suites.harness.faults.processes import Listing, Process, list_processes, signallable
 from suites.harness.faults.records import UndoRecord
+from suites.harness.faults.recovery import until_noticed, until_recovered
+from suites.harness.faults.victims import choose_pod
 from suites.harness.wait import until
 
 _SIGKILL = 9
 _KILLED_EXIT_CODE = 128 + _SIGKILL
-
-# The node's time, then the stat line of each process of this container but the shell that asks. Another container's
-# processes differ in their mount namespace.
-_PROCESSES_OF_CONTAINER = """
-date +%s
-own=$(readlink /proc/self/ns/mnt)
-for folder in /proc/[0-9]*; do
-  pid=${folder#/proc/}
-  [ "$pid" != 1 ] && [ "$pid" != "$$" ] || continue
-  [ "$(readlink "$folder/ns/mnt" 2>/dev/null)" = "$own" ] || continue
-  stat=$(cat "$folder/stat" 2>/dev/null) || continue
-  echo "$stat"
-done
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +29,9 @@ class Victim:
     container: str
     container_id: str
     restarts: int
-    pid: int
+    process: Process
+    # PID 1 of the pod started it, and decides what becomes of the container.
+    is_supervised: bool
     # By the node's clock, which is also the one that the container's end is told in.
     seen_at: float
 
@@ -49,8 +39,8 @@ class Victim:
 class KillProcess(Fault):
     """SIGKILL to the main process of one of the component's pods, from inside the pod: no warning, no drain.
 
-    The pod must share its process namespace (`shareProcessNamespace: true`): in its own, the process is PID 1, and the
-    kernel drops a SIGKILL that comes from within.
+    Of PostgreSQL that is the postmaster, the parent of all its processes. PID 1 of its pod is the instance manager,
+    which cannot be killed from within; DeletePod without grace is what takes both away at once.
     """
 
     kind = "kill_process"
@@ -58,6 +48,10 @@ class KillProcess(Fault):
     expires_after_s = 600.0
 
     _victim: Victim | None = None
+
+    def __init__(self, component: str, *, role: str | None = None, **given: Any) -> None:
+        super().__init__(component, **given)
+        self._role = role
 
     @property
     def victim(self) -> Victim:
@@ -67,33 +61,25 @@ class KillProcess(Fault):
 
     @property
     def name(self) -> str:
-        return f"SIGKILL of the process of pod {self.victim.pod}"
+        return f"SIGKILL of process {self.victim.process.name} of pod {self.victim.pod}"
 
     def select(self) -> Mapping[str, Any]:
-        # The pod that restarted least: its kubelet starts it again without back-off.
-        pod = min(self.cluster.ready_pods(self.component), key=lambda pod: (_restarts(pod), pod.name))
-        if not pod.shares_process_namespace:
-            raise Unsupported(
-                f"pod {pod.name} does not share its process namespace: its main process is PID 1, which cannot be "
-                "killed from within; set shareProcessNamespace: true"
-            )
+        pod = choose_pod(self.cluster, self.component, self._role)
+        process, listing = signallable(self.cluster, self.component, pod)
         container = pod.containers[0]
-        listing = self.cluster.exec(pod.name, container.name, ["sh", "-c", _PROCESSES_OF_CONTAINER])
-        if listing.exit_code != 0:
-            raise Unsupported(f"pod {pod.name} cannot list its processes: {listing.stderr.strip() or listing}")
-        pid, seen_at = main_process(listing.stdout, pod.name)
         self._victim = Victim(
             pod=pod.name,
             container=container.name,
             container_id=container.container_id,
             restarts=container.restarts,
-            pid=pid,
-            seen_at=seen_at,
+            process=process,
+            is_supervised=bool(self.cluster.target.component(self.component).process),
+            seen_at=listing.at,
         )
         return {"pod": pod.name, "container_id": container.container_id}
 
     def inject(self) -> None:
-        kill = f"kill -{_SIGKILL} {self.victim.pid}"
+        kill = f"kill -{_SIGKILL} {self.victim.process.pid}"
         result = self.cluster.exec(self.victim.pod, self.victim.container, ["sh", "-c", kill])
         # The shell may die with the container before it can tell how it ended; the proof will show what happened.
         if result.exit_code not in (0, None, _KILLED_EXIT_CODE):
@@ -101,45 +87,23 @@ class KillProcess(Fault):
 
     def wait_for_proof(self) -> str:
         return until(
-            lambda: proof_of_kill(self.victim, self.cluster.pod(self.victim.pod)),
+            self._proof,
             within=self.deadlines.container_restarted_s,
             every=0.2,
-            what=f"a restart of {self.victim.pod} after SIGKILL",
+            what=f"an end of process {self.victim.process.pid} of {self.victim.pod} by SIGKILL",
         )
+
+    def _proof(self) -> str | None:
+        pod = self.cluster.pod(self.victim.pod)
+        proof = proof_of_kill(self.victim, pod)
+        if proof is None and self.victim.is_supervised:
+            return proof_of_absence(self.victim, list_processes(self.cluster, pod))
+        return proof
 
     @classmethod
     def undo(cls, record: UndoRecord, cluster: Cluster, deadlines: Deadlines) -> None:
-        # Until its kubelet has noticed, a pod whose process is gone is still called ready.
-        with contextlib.suppress(NotReached):
-            until(
-                lambda: _has_ended(record, cluster.pods(record.component)),
-                within=deadlines.exit_noticed_s,
-                every=0.2,
-                what=f"the end of {record.details['container_id']}",
-            )
-        until(
-            lambda: cluster.readiness(record.component),
-            where=lambda readiness: readiness.is_ready,
-            within=deadlines.component_ready_again_s,
-            every=0.2,
-            what=f"{record.component} ready again",
-        )
-
-
-def main_process(listing: str, pod: str) -> tuple[int, float]:
-    """The PID of the container's main process and the node's time. Raises Unsupported when there is none to kill."""
-    now, *stats = listing.splitlines()
-    started_by_runtime = []
-    for stat in stats:
-        # `pid (name) state ppid …`; the name may hold spaces and brackets. Field 22 is the start time.
-        pid, _, rest = stat.partition(" (")
-        fields = rest.rpartition(") ")[2].split()
-        if len(fields) > 19 and fields[1] == "0":
-            started_by_runtime.append((int(fields[19]), int(pid)))
-    if not started_by_runtime:
-        raise Unsupported(f"pod {pod} shows no main process that could be killed: is it PID 1?")
-    _, pid_of_first = min(started_by_runtime)
-    return pid_of_first, float(now)
+        until_noticed(cluster, [record.details["container_id"]], within=deadlines.exit_noticed_s)
+        until_recovered(cluster, [record.component], deadlines)
 
 
 def proof_of_kill(victim: Victim, pod: Pod) -> str | None:
@@ -150,20 +114,16 @@ def proof_of_kill(victim: Victim, pod: Pod) -> str | None:
     ended = container.last_termination
     if ended is None or ended.container_id != victim.container_id or ended.finished_at < int(victim.seen_at):
         return None
-    if ended.exit_code != _KILLED_EXIT_CODE and ended.signal != _SIGKILL:
+    # Who looks after a process ends in its own way when that one is gone.
+    if not victim.is_supervised and ended.exit_code != _KILLED_EXIT_CODE and ended.signal != _SIGKILL:
         raise NotReached(
             f"{pod.name}/{container.name} ended with code {ended.exit_code} ({ended.reason}), not by SIGKILL"
         )
     return f"{pod.name} restarted ({victim.restarts} → {container.restarts}), exit code {ended.exit_code}"
 
 
-def _has_ended(record: UndoRecord, pods: Sequence[Pod]) -> bool:
-    return not any(
-        container.container_id == record.details["container_id"] and container.is_ready
-        for pod in pods
-        for container in pod.containers
-    )
-
-
-def _restarts(pod: Pod) -> int:
-    return sum(container.restarts for container in pod.containers)
+def proof_of_absence(victim: Victim, listing: Listing) -> str | None:
+    """That the very process is no longer there, for a container that outlived it; None while it is."""
+    if listing.same(victim.process) is not None:
+        return None
+    return f"process {victim.process.pid} ({victim.process.name}) of {victim.pod} is gone"

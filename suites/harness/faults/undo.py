@@ -9,12 +9,27 @@ from suites.harness.deadlines import Deadlines
 from suites.harness.errors import FaultError
 from suites.harness.faults.base import Fault
 from suites.harness.faults.changes import ChangeValues, PatchObject
+from suites.harness.faults.deletion import DeletePod
+from suites.harness.faults.drain import DrainNode
+from suites.harness.faults.freeze import FreezeProcess
+from suites.harness.faults.nodes import PauseNode, StopNode
 from suites.harness.faults.pods import KillProcess
 from suites.harness.faults.records import UndoRecord, left_records
 from suites.harness.faults.rollout import RollingRestart
 
 KINDS: dict[str, type[Fault]] = {
-    fault.kind: fault for fault in (ChangeValues, KillProcess, PatchObject, RollingRestart)
+    fault.kind: fault
+    for fault in (
+        ChangeValues,
+        DeletePod,
+        DrainNode,
+        FreezeProcess,
+        KillProcess,
+        PatchObject,
+        PauseNode,
+        RollingRestart,
+        StopNode,
+    )
 }
 
 
