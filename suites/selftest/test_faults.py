@@ -150,10 +150,10 @@ def test_what_another_process_still_heals_is_left_to_it() -> None:
 
 def test_a_record_of_a_kind_that_is_not_known_is_kept() -> None:
     cluster = ToyCluster([pod()])
-    record(kind="partition").write(cluster)
-    with pytest.raises(FaultError, match="'partition', which this version cannot undo"):
+    record(kind="eclipse").write(cluster)
+    with pytest.raises(FaultError, match="'eclipse', which this version cannot undo"):
         undo.replay(cast(Cluster, cluster), SOON, only_abandoned=False)
-    assert json.loads(cluster.kept["sre-fault-a1"])["kind"] == "partition"
+    assert json.loads(cluster.kept["sre-fault-a1"])["kind"] == "eclipse"
 
 
 def test_what_is_no_record_is_an_error_that_names_it() -> None:

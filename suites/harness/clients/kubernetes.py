@@ -14,6 +14,8 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL
 
 from suites.harness.clients import objects
 from suites.harness.clients.api import CALL_ANSWERED_S, api_client, named
+from suites.harness.clients.ephemeral import EphemeralContainers
+from suites.harness.clients.network import Network
 from suites.harness.clients.nodes import Nodes
 from suites.harness.clients.objects import Event, ExecResult, Pod, Readiness
 from suites.harness.errors import ClientError, NothingSelected, TargetError
@@ -41,6 +43,8 @@ class Cluster:
         self._apps = client.AppsV1Api(self._api)
         self._custom = client.CustomObjectsApi(self._api)
         self.nodes = Nodes(self._api, self.namespace)
+        self.network = Network(self._api, self.namespace)
+        self.ephemeral = EphemeralContainers(self._api, self.namespace)
 
     def check_reachable(self) -> None:
         """Raises TargetError, in one line with the way out, unless the API answers and the namespace exists."""

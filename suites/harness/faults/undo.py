@@ -10,9 +10,12 @@ from suites.harness.errors import FaultError
 from suites.harness.faults.base import Fault
 from suites.harness.faults.changes import ChangeValues, PatchObject
 from suites.harness.faults.deletion import DeletePod
+from suites.harness.faults.dns import DnsOutage
 from suites.harness.faults.drain import DrainNode
 from suites.harness.faults.freeze import FreezeProcess
+from suites.harness.faults.latency import SlowDependency, SlowNetwork
 from suites.harness.faults.nodes import PauseNode, StopNode
+from suites.harness.faults.partition import Partition
 from suites.harness.faults.pods import KillProcess
 from suites.harness.faults.records import UndoRecord, left_records
 from suites.harness.faults.rollout import RollingRestart
@@ -22,12 +25,16 @@ KINDS: dict[str, type[Fault]] = {
     for fault in (
         ChangeValues,
         DeletePod,
+        DnsOutage,
         DrainNode,
         FreezeProcess,
         KillProcess,
+        Partition,
         PatchObject,
         PauseNode,
         RollingRestart,
+        SlowDependency,
+        SlowNetwork,
         StopNode,
     )
 }
