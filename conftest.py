@@ -4,8 +4,10 @@ pytest_plugins = [
     "suites.fixtures.evidence",
     "suites.fixtures.benchmark",
     "suites.fixtures.faults",
+    "suites.fixtures.ledger",
     "suites.fixtures.load",
     "suites.fixtures.sites",
     "suites.fixtures.target",
     "suites.fixtures.traffic",
+    "suites.fixtures.witness",
 ]

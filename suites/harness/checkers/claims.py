@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.records import Measurement
-
-# Enough to see the pattern of what is wrong; the rest is a number.
-_SHOWN = 20
+from suites.harness.checkers.shown import shown
 
 
 def all_true(claims: Mapping[str, bool], *, facts: Mapping[str, Any] | None = None) -> Measurement:
@@ -18,7 +16,7 @@ def all_true(claims: Mapping[str, bool], *, facts: Mapping[str, Any] | None = No
         value=None if not claims else float(not false),
         unit="bool",
         samples=len(claims),
-        facts={**(facts or {}), **({"not_true": _shown(false)} if false else {})},
+        facts={**(facts or {}), **({"not_true": shown(false)} if false else {})},
     )
 
 
@@ -39,11 +37,6 @@ def pages_stored(expected: Mapping[str, str], stored: Sequence[tuple[str, str]],
             "pages_expected": len(expected),
             "pages_stored": len(stored),
             **facts,
-            **{name: _shown(urls) for name, urls in wrong.items() if urls},
+            **{name: shown(urls) for name, urls in wrong.items() if urls},
         },
     )
-
-
-def _shown(entries: list[str]) -> list[str]:
-    more = len(entries) - _SHOWN
-    return entries if more <= 0 else [*entries[:_SHOWN], f"and {more} more"]

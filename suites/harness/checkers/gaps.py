@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from reports.records import History, Mark, Measurement, Operation, Window
+from suites.harness.checkers.fault import doubts_of_fault
 
 # A client that probes less often cannot see a gap to a twentieth of the 1 s that is promised.
 PROBE_RATE_HZ = 20.0
@@ -19,19 +20,26 @@ SILENT_AT_MOST_S = 0.25
 
 
 def longest_gap(
-    history: History, *, steady_before_s: float = 10.0, steady_after_s: float = 20.0, doubts: Iterable[str] = ()
+    history: History,
+    *,
+    kind: str | None = None,
+    steady_before_s: float = 10.0,
+    steady_after_s: float = 20.0,
+    doubts: Iterable[str] = (),
 ) -> Measurement:
     """The longest time between two good answers in a row that one client got, from the fault's injection on.
 
     Each client is looked at by itself, so one kind of connection that suffers is not hidden by another that does not.
+    With a `kind`, only operations of that kind are looked at.
     Guard: the part of operations not answered well in the worst 20 s since the injection; a time-out counts.
     """
-    operations = history.operations
+    operations = [operation for operation in history.operations if kind in (None, operation.kind)]
     injecting, healed = history.first("injecting"), history.first("healed")
     if not operations or injecting is None:
-        why = "no traffic was recorded" if not operations else "no fault was injected"
+        why = f"no {kind or 'traffic'} was recorded" if not operations else "no fault was injected"
         return Measurement(value=None, unit="s", samples=0, doubts=(*doubts, why))
-    window = Window(start=injecting.at, end=max(operation.finished for operation in operations))
+    traffic = Window(start=operations[0].intended, end=max(operation.finished for operation in operations))
+    window = Window(start=injecting.at, end=traffic.end)
     during = [operation for operation in operations if operation.finished >= window.start]
     errors = [operation for operation in during if operation.outcome != "ok"]
     streams = _streams(operations)
@@ -45,7 +53,7 @@ def longest_gap(
         guards={"error_ratio": _worst_error_ratio(during, errors)},
         doubts=(
             *doubts,
-            *_doubts_of_fault(history, injecting, steady_before_s, steady_after_s, window),
+            *_doubts_of_fault(history, injecting, steady_before_s, steady_after_s, traffic),
             *(doubt for client, stream in streams.items() for doubt in _doubts_of_probe(client, stream)),
         ),
         fault=injecting.fault,
@@ -100,19 +108,15 @@ def _count(moments: Sequence[float], start: float) -> int:
 
 
 def _doubts_of_fault(
-    history: History, injecting: Mark, steady_before_s: float, steady_after_s: float, window: Window
+    history: History, injecting: Mark, steady_before_s: float, steady_after_s: float, traffic: Window
 ) -> list[str]:
-    doubts = []
-    if history.first("observed") is None:
-        doubts.append(f"fault {injecting.fault} was never observed")
-    before_s = injecting.at - history.operations[0].intended
+    doubts = doubts_of_fault(history)
+    before_s = injecting.at - traffic.start
     if before_s < steady_before_s:
         doubts.append(f"{before_s:.1f} s of traffic before the fault, {steady_before_s:g} s needed")
     healed = history.first("healed")
-    if healed is None:
-        doubts.append(f"fault {injecting.fault} was never healed")
-    elif window.end - healed.at < steady_after_s:
-        doubts.append(f"{window.end - healed.at:.1f} s of traffic after healing, {steady_after_s:g} s needed")
+    if healed is not None and traffic.end - healed.at < steady_after_s:
+        doubts.append(f"{traffic.end - healed.at:.1f} s of traffic after healing, {steady_after_s:g} s needed")
     return doubts
 
 

@@ -246,9 +246,7 @@ class Generator:
             else:
                 connection.abort()
         request = flight.request
-        value = f"{request.label}:{response.header(b'x-cache')}"
-        if response.header(b"x-degraded") == "true":
-            value += ":degraded"
+        value = _value(request, response)
         if 200 <= response.status < 300:
             if request.expect in response.body:
                 self._over(flight, "ok", None, value)
@@ -279,8 +277,8 @@ class Generator:
             return
         flight.over = True
         flight.connection = flight.connecting = None
-        if value is None and flight.request.label:
-            value = f"{flight.request.label}:"
+        if value is None:
+            value = _value(flight.request, None)
         self._in_flight -= 1
         self._outcomes[outcome] += 1
         epoch = self._epoch_s
@@ -301,6 +299,16 @@ class Generator:
     def _starve(self) -> None:
         time.sleep(STARVED_SLICE_S * self.plan.starve)
         self._loop.call_later(STARVED_SLICE_S * (1.0 - self.plan.starve), self._starve)
+
+
+def _value(request: Request, response: Response | None) -> str:
+    """The request's id, or else `label:cache[:degraded]`, blank where nothing is known."""
+    if request.id:
+        return request.id
+    if response is None:
+        return request.label and f"{request.label}:"
+    degraded = ":degraded" if response.header(b"x-degraded") == "true" else ""
+    return f"{request.label}:{response.header(b'x-cache')}{degraded}"
 
 
 def say(message: dict[str, object]) -> None:

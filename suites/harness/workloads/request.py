@@ -12,8 +12,9 @@ from typing import TypeAlias
 class Request:
     """One HTTP request. `path` is ready for the wire: it is percent-encoded and carries its query string.
 
-    `label` names the sort of request within its kind and comes first in the operation's value. An answer without
-    `expect` in its body is a failure whatever its status says.
+    `label` names the sort of request within its kind and comes first in the operation's value. `id` is the client's own
+    name for what it asks for, and then is the whole value: what is looked for afterwards. An answer without `expect` in
+    its body is a failure whatever its status says.
     """
 
     path: str
@@ -22,6 +23,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     label: str = ""
+    id: str = ""
     expect: bytes = b""
 
     @property
