@@ -8,6 +8,7 @@ pytest_plugins = [
     "suites.fixtures.load",
     "suites.fixtures.sites",
     "suites.fixtures.target",
+    "suites.fixtures.tasks",
     "suites.fixtures.traffic",
     "suites.fixtures.witness",
 ]

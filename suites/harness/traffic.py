@@ -11,6 +11,7 @@ from typing import Self
 
 from reports.records import HistoryWriter, Mark
 from suites.harness.deadlines import Deadlines
+from suites.harness.errors import NotReached
 from suites.harness.sites import ScrapedSite
 from suites.harness.wait import until
 from suites.harness.workloads import journeys
@@ -59,15 +60,26 @@ class Traffic:
 
     def until_steady(self, *, for_s: float) -> None:
         """Return once every client got as many good answers as that time holds. Raises NotReached when it does not."""
+        self._until_answered(for_s=for_s, within_s=for_s + self._deadlines.call_answered_s)
+        self._history.add(Mark(mark="steady", fault="", at=time.time()))
+
+    def recovers(self, *, for_s: float, within_s: float) -> bool:
+        """Whether every client gets as many good answers again as that time holds, while a fault is on."""
+        try:
+            self._until_answered(for_s=for_s, within_s=within_s)
+        except NotReached:
+            return False
+        return True
+
+    def _until_answered(self, *, for_s: float, within_s: float) -> None:
         wanted = [stream.counts.ok + stream.plan.rate_hz * for_s for stream in self._streams]
         until(
             lambda: [stream.counts.ok for stream in self._streams],
             where=lambda answers: all(answer >= want for answer, want in zip(answers, wanted, strict=True)),
-            within=for_s + self._deadlines.call_answered_s,
+            within=within_s,
             every=0.25,
             what=f"{for_s:g} s of traffic with good answers",
         )
-        self._history.add(Mark(mark="steady", fault="", at=time.time()))
 
     def run_on(self, *, for_s: float) -> None:
         """Return once every client sent as many requests as that time holds, however they were answered."""

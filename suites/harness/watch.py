@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reports.records import HistoryWriter, Operation, Outcome
+from reports.records import History, HistoryWriter, Operation, Outcome
 from suites.harness.clients.objects import Pod
 from suites.harness.clients.sql import CONTAINER, Postgres
 from suites.harness.clients.streams import LineStream
@@ -47,6 +47,10 @@ class PrimaryWatch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+    def history(self) -> History:
+        """Every try, once it was stopped."""
+        return History.read(self.path)
 
     def stop(self) -> None:
         """Look no more; the samples are closed on disk. Twice is harmless."""

@@ -32,7 +32,12 @@ class _Stretch:
 
 
 def writable_at_once(
-    samples: History, *, instances: int = 2, since: float | None = None, doubts: Iterable[str] = ()
+    samples: History,
+    *,
+    instances: int = 2,
+    since: float | None = None,
+    fault: str | None = None,
+    doubts: Iterable[str] = (),
 ) -> Measurement:
     """The largest number of instances that acknowledged writes at one moment; one that refused or was silent did not.
 
@@ -61,6 +66,7 @@ def writable_at_once(
             *(() if writes else ["no instance ever took a write"]),
             *(doubt for name, seen in sorted(by_instance.items()) for doubt in _doubts(name, seen, window)),
         ),
+        fault=fault,
         facts={
             "instances": {name: _summary(seen) for name, seen in sorted(by_instance.items())},
             "took_writes": _turns(stretches, window.start),
