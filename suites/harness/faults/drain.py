@@ -13,6 +13,7 @@ from suites.harness.clients.objects import Pod
 from suites.harness.deadlines import Deadlines
 from suites.harness.errors import ClientError, FaultError, NotReached, Unsupported
 from suites.harness.faults.base import Fault
+from suites.harness.faults.placement import place_again, placement
 from suites.harness.faults.records import UndoRecord
 from suites.harness.faults.recovery import until_recovered
 from suites.harness.faults.victims import choose_pod_on_worker
@@ -76,7 +77,11 @@ class DrainNode(Fault):
             if entry.node == pod.node and entry.phase not in _ENDED and entry.owner != "DaemonSet"
         ]
         self._drained = Drained(node=pod.node, pod=pod, pods=tuple(pods))
-        return {"node": pod.node, "pods": [entry.name for entry in pods]}
+        return {
+            "node": pod.node,
+            "pods": [entry.name for entry in pods],
+            "placement": placement(self.cluster),
+        }
 
     def inject(self) -> None:
         node = self.drained.node
@@ -121,6 +126,7 @@ class DrainNode(Fault):
         # Last: whoever is killed before this leaves a node that is still uncordoned.
         expiry.disarm(_expiry(cluster, node))
         until_recovered(cluster, cluster.target.components, deadlines)
+        place_again(cluster, record.details["placement"], deadlines)
 
     def _evict(self, pod: Pod) -> bool:
         """Whether it may go; if not, why is kept."""

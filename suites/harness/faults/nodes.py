@@ -12,6 +12,7 @@ from suites.harness.clients.objects import Pod
 from suites.harness.deadlines import Deadlines
 from suites.harness.errors import ClientError, FaultError, Unsupported
 from suites.harness.faults.base import Fault
+from suites.harness.faults.placement import place_again, placement
 from suites.harness.faults.records import UndoRecord
 from suites.harness.faults.recovery import ready_containers, until_noticed, until_recovered
 from suites.harness.faults.victims import choose_pod_on_worker
@@ -70,7 +71,12 @@ class NodeLoss(Fault):
             )
         pods = [entry for entry in self.cluster.all_pods() if entry.node == pod.node]
         self._lost = Lost(node=pod.node, pod=pod, pods=tuple(entry.name for entry in pods))
-        return {"node": pod.node, "pods": list(self._lost.pods), "containers": sorted(ready_containers(pods))}
+        return {
+            "node": pod.node,
+            "pods": list(self._lost.pods),
+            "containers": sorted(ready_containers(pods)),
+            "placement": placement(self.cluster),
+        }
 
     def inject(self) -> None:
         provider_of(self.cluster.target).lose(self.lost.node, self.loss, for_s=self._for_s)
@@ -118,6 +124,7 @@ class NodeLoss(Fault):
         )
         cls.until_pods_are_told(record, cluster, deadlines)
         until_recovered(cluster, cluster.target.components, deadlines)
+        place_again(cluster, record.details["placement"], deadlines)
 
     @classmethod
     def until_pods_are_told(cls, record: UndoRecord, cluster: Cluster, deadlines: Deadlines) -> None:
