@@ -18,6 +18,8 @@ from suites.harness.clients.ephemeral import EphemeralContainers
 from suites.harness.clients.network import Network
 from suites.harness.clients.nodes import Nodes
 from suites.harness.clients.objects import Event, ExecResult, Pod, Readiness
+from suites.harness.clients.policies import Policies
+from suites.harness.clients.volumes import Volumes
 from suites.harness.errors import ClientError, NothingSelected, TargetError
 from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
 
@@ -45,6 +47,8 @@ class Cluster:
         self.nodes = Nodes(self._api, self.namespace)
         self.network = Network(self._api, self.namespace)
         self.ephemeral = EphemeralContainers(self._api, self.namespace)
+        self.policies = Policies(self._api, self.namespace)
+        self.volumes = Volumes(self._api, self.namespace)
 
     def check_reachable(self) -> None:
         """Raises TargetError, in one line with the way out, unless the API answers and the namespace exists."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +49,7 @@ class Pod:
     containers: tuple[Container, ...]
     # The kind of what made it: a DaemonSet's pod belongs to its node.
     owner: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ def pod(item: Any) -> Pod:
         shares_process_namespace=bool(item.spec.share_process_namespace),
         containers=tuple(_container(status) for status in statuses),
         owner=next((owner.kind for owner in item.metadata.owner_references or () if owner.controller), ""),
+        labels=dict(item.metadata.labels or {}),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 from suites.harness.errors import Unsupported
-from suites.harness.faults.network import NetworkFault, load, timed_set
+from suites.harness.faults.network import RulesFault, load, timed_set
 from suites.harness.wait import until
 
 # A name that every cluster's own DNS knows.
@@ -13,7 +14,7 @@ _NAME = "kubernetes.default.svc"
 _ANSWERED_S = 3
 
 
-class DnsOutage(NetworkFault):
+class DnsOutage(RulesFault):
     """No answer of any DNS server reaches the component's pods for at most `for_s` seconds.
 
     Answers are dropped, and questions let through: to drop a question makes it fail at once where it is asked, and an
@@ -26,10 +27,10 @@ class DnsOutage(NetworkFault):
     def name(self) -> str:
         return f"DNS outage of {self.component}{f' ({self.role})' if self.role else ''}"
 
-    def prepare(self) -> Iterable[str]:
+    def prepare(self) -> Mapping[str, Any]:
         if blind := self._blind():
             raise Unsupported(f"{', '.join(blind)} cannot look up {_NAME} even without a fault")
-        return []
+        return {}
 
     def rules(self, table: str) -> str:
         return load(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from suites.harness.clients.network import Way
 from suites.harness.errors import ClientError, FaultError, Unsupported
-from suites.harness.faults.network import PeerFault, load
+from suites.harness.faults.network import PeerFault, RulesFault, load
 from suites.harness.wait import until
 
 _HOLDING = Path(__file__).with_name("held_packets.py")
@@ -47,7 +47,7 @@ done
 """
 
 
-class SlowNetwork(PeerFault):
+class SlowNetwork(PeerFault, RulesFault):
     """A round trip between component and peer takes `latency_ms` longer, and `loss_ratio` of all packets are lost.
 
     Every packet that arrives from the peer is held back, in order, by a program in the victim's pod that the kernel
@@ -75,19 +75,19 @@ class SlowNetwork(PeerFault):
         loss = f" and {self.loss_ratio:.1%} of packets lost" if self.loss_ratio else ""
         return f"{self.latency_ms:g} ms more{loss} between {self.pair[0]} and {self.pair[1]}"
 
-    def prepare(self) -> Iterable[str]:
-        touched = super().prepare()
+    def prepare(self) -> Mapping[str, Any]:
+        details = super().prepare()
         if self.latency_ms:
             self._check_support()
             self._way = self._common_way()
             self._took_ms = self._round_trips()
             if self._took_ms.keys() != self._before.keys():
                 raise Unsupported(f"{self.pair[1]} does not hang up when asked to: how slow it is would not be seen")
-        return touched
+        return details
 
     def rules(self, table: str) -> str:
         holding = self._holding(table) if self.latency_ms else ""
-        return holding + load(table, f"counter lost {{ }}\n{self.elements('peers')}\n{self._chains(table)}")
+        return holding + load(table, f"{self.peers()}\n{self._chains(table)}")
 
     @classmethod
     def sweep(cls, table: str) -> str:
@@ -152,17 +152,17 @@ grep -q ready /tmp/{table}.log || {{ cat /tmp/{table}.log >&2; exit 1; }}
         def matched(side: str, act: str) -> str:
             return "\n".join(f"  {family} {side} @peers{version} {act}" for family, version in (("ip", 4), ("ip6", 6)))
 
-        lost = f"numgen random mod 10000 < {round(self.loss_ratio * 10000)} counter name lost drop"
-        loses = bool(self.loss_ratio)
-        return f"""
+        lose = f"numgen random mod 10000 < {round(self.loss_ratio * 10000)} counter name lost drop"
+        hold = f"{self.held} meta mark set {_MARK | _queue(table):#x}"
+        return f"""counter lost {{ }}
 chain incoming {{
   type filter hook input priority mangle - 10; policy accept;
-{matched("saddr", lost) if loses else ""}
-{matched("saddr", f"{self.held} meta mark set {_MARK | _queue(table):#x}") if self.latency_ms else ""}
+{matched("saddr", lose) if self.loss_ratio else ""}
+{matched("saddr", hold) if self.latency_ms else ""}
 }}
 chain outgoing {{
   type filter hook output priority mangle - 10; policy accept;
-{matched("daddr", lost) if loses else ""}
+{matched("daddr", lose) if self.loss_ratio else ""}
 }}"""
 
     def _check_support(self) -> None:

@@ -10,13 +10,16 @@ from suites.harness.errors import FaultError
 from suites.harness.faults.base import Fault
 from suites.harness.faults.changes import ChangeValues, PatchObject
 from suites.harness.faults.deletion import DeletePod
+from suites.harness.faults.disk import FillDisk
 from suites.harness.faults.dns import DnsOutage
 from suites.harness.faults.drain import DrainNode
 from suites.harness.faults.freeze import FreezeProcess
 from suites.harness.faults.latency import SlowDependency, SlowNetwork
+from suites.harness.faults.memory import OutOfMemory
 from suites.harness.faults.nodes import PauseNode, StopNode
 from suites.harness.faults.partition import Partition
 from suites.harness.faults.pods import KillProcess
+from suites.harness.faults.policy import PolicyPartition
 from suites.harness.faults.records import UndoRecord, left_records
 from suites.harness.faults.rollout import RollingRestart
 
@@ -27,11 +30,14 @@ KINDS: dict[str, type[Fault]] = {
         DeletePod,
         DnsOutage,
         DrainNode,
+        FillDisk,
         FreezeProcess,
         KillProcess,
+        OutOfMemory,
         Partition,
         PatchObject,
         PauseNode,
+        PolicyPartition,
         RollingRestart,
         SlowDependency,
         SlowNetwork,
