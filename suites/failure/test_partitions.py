@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from suites.harness.checkers.ledger import lost_writes
-from suites.harness.checkers.partition import recovery
+from suites.harness.checkers.partition import LOOK_FOR_S, recovery
 from suites.harness.checkers.primaries import writable_at_once
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_app_and_database_part(
         with fault("partition", "app", "postgresql", for_s=EXPIRES_AFTER_S) as parted:
             parted.observed()
             flow.run_on(for_s=PARTED_FOR_S)
-        flow.run_on(for_s=20)
+        flow.recovers(for_s=10, within_s=LOOK_FOR_S)
     lost = lost_writes(history.closed(), ledger.stored())
     judge("failure.partition_app_db", recovery(history.closed(), lost, doubts=flow.doubts))
 
@@ -57,7 +57,7 @@ def test_primary_and_replicas_part(
     history: Recording,
     judge: Judge,
 ) -> None:
-    """A commit that no replica confirms is not acknowledged: it is refused with 503 in time. Nobody else is promoted."""
+    """A commit that no replica confirms is not acknowledged but refused with 503 in time, and nobody is promoted."""
     with primary_watch, traffic("search", "write") as flow:
         flow.until_steady(for_s=10)
         with fault(
@@ -65,7 +65,7 @@ def test_primary_and_replicas_part(
         ) as parted:
             parted.observed()
             flow.run_on(for_s=PARTED_FOR_S)
-        flow.run_on(for_s=20)
+        flow.recovers(for_s=10, within_s=LOOK_FOR_S)
     lost = lost_writes(history.closed(), ledger.stored())
     found = recovery(history.closed(), lost, doubts=flow.doubts)
     primaries = writable_at_once(primary_watch.history())
@@ -89,13 +89,13 @@ def test_app_and_redis_part(
     history: Recording,
     judge: Judge,
 ) -> None:
-    """Searches and writes go on, limits are kept by each replica alone; scrapes accepted meanwhile are done after it."""
+    """Searches and writes go on, limits are kept by each replica alone; scrapes accepted meanwhile are done later."""
     with traffic("search", "write", "submit") as flow:
         flow.until_steady(for_s=10)
         with fault("partition", "app", "redis", for_s=EXPIRES_AFTER_S) as parted:
             parted.observed()
             flow.run_on(for_s=PARTED_FOR_S)
-        flow.run_on(for_s=20)
+        flow.recovers(for_s=10, within_s=LOOK_FOR_S)
     lost = lost_writes(history.closed(), ledger.stored())
     writes = recovery(history.closed(), lost, doubts=flow.doubts)
     first, scrapes = tasks.first_after(), tasks.lost()

@@ -31,7 +31,7 @@ GONE_FOR_S = 20.0
 def test_searches_and_accepted_scrapes_survive_without_redis(
     redis_away: Mapping[str, Measurement], judge: Judge
 ) -> None:
-    """Searches go on meanwhile; what is accepted meanwhile is scraped once Redis is back, by workers that consume again."""
+    """Searches go on; what is accepted meanwhile is scraped once Redis is back, by workers that consume again."""
     judge.each(redis_away)
 
 

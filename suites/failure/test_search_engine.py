@@ -23,7 +23,7 @@ pytestmark = pytest.mark.disruptive
 @pytest.mark.failure
 @pytest.mark.objective("failure.search_engine_reconnect_s")
 def test_searches_fall_back_and_come_back(engine_lost: Measurement, judge: Judge) -> None:
-    """Searches are answered by the database meanwhile and say so; soon after the engine's return they are whole again."""
+    """The database answers searches meanwhile and says so; soon after the engine's return they are whole again."""
     judge("failure.search_engine_reconnect_s", engine_lost)
 
 
