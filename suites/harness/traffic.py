@@ -33,7 +33,7 @@ class Traffic:
     """Streams of requests that flow into one history while the `with` block runs, each a client by name."""
 
     def __init__(self, streams: Iterable[OpenLoop], history: HistoryWriter, deadlines: Deadlines) -> None:
-        self._streams = list(streams)
+        self.streams = tuple(streams)
         self._history = history
         self._deadlines = deadlines
         self._running = contextlib.ExitStack()
@@ -42,7 +42,7 @@ class Traffic:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as started:
-            for stream in self._streams:
+            for stream in self.streams:
                 started.enter_context(stream)
             self._running = started.pop_all()
         return self
@@ -54,7 +54,7 @@ class Traffic:
 
     def stop(self) -> None:
         """Send nothing more, and take down what the generators doubt about themselves. Twice is harmless."""
-        reports = [stream.stop() for stream in self._streams]
+        reports = [stream.stop() for stream in self.streams]
         self.doubts = tuple(doubt for report in reports for doubt in report.doubts(_LATE_P99_LIMIT_MS))
         self.cpu_s = {report.client: report.cpu_s for report in reports}
 
@@ -72,9 +72,9 @@ class Traffic:
         return True
 
     def _until_answered(self, *, for_s: float, within_s: float) -> None:
-        wanted = [stream.counts.ok + stream.plan.rate_hz * for_s for stream in self._streams]
+        wanted = [stream.counts.ok + stream.plan.rate_hz * for_s for stream in self.streams]
         until(
-            lambda: [stream.counts.ok for stream in self._streams],
+            lambda: [stream.counts.ok for stream in self.streams],
             where=lambda answers: all(answer >= want for answer, want in zip(answers, wanted, strict=True)),
             within=within_s,
             every=0.25,
@@ -83,9 +83,9 @@ class Traffic:
 
     def run_on(self, *, for_s: float) -> None:
         """Return once every client sent as many requests as that time holds, however they were answered."""
-        wanted = [stream.counts.sent + stream.plan.rate_hz * for_s for stream in self._streams]
+        wanted = [stream.counts.sent + stream.plan.rate_hz * for_s for stream in self.streams]
         until(
-            lambda: [stream.counts.sent for stream in self._streams],
+            lambda: [stream.counts.sent for stream in self.streams],
             where=lambda counts: all(count >= want for count, want in zip(counts, wanted, strict=True)),
             within=for_s + self._deadlines.call_answered_s,
             every=0.25,

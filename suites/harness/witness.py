@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from suites.harness.checkers.witness import ContainerSeen, LogLine, testimony
+from suites.harness.checkers.witness import ContainerSeen, LogLine, what_happened
 from suites.harness.clients.kubernetes import Cluster
 from suites.harness.clients.objects import Container, Pod
 from suites.harness.errors import ClientError
@@ -36,7 +36,7 @@ class Witness:
         victims = {*victims, *victims_of(fault or "", self._before), *victims_of(fault or "", after)}
         unread: list[str] = []
         lines = list(self._lines(after, unread))
-        told = testimony(_containers(self._before), _containers(after), lines, since=self._since, victims=victims)
+        told = what_happened(_containers(self._before), _containers(after), lines, since=self._since, victims=victims)
         return told | ({"unread": unread} if unread else {})
 
     def _pods(self) -> Mapping[str, list[Pod]]:

@@ -12,6 +12,8 @@ from suites.harness.checkers.latency import read_value
 
 # An answer out of the cache says nothing of the search engine: it may be older than the fault.
 _NOT_CACHED = ("miss", "bypass")
+# Looking for less than what is promised cannot tell a broken promise.
+LOOK_FOR_S = 30.0
 
 
 def error_ratio(history: History, *, kind: str = "search", doubts: Iterable[str] = ()) -> Measurement:
@@ -44,11 +46,17 @@ def error_ratio(history: History, *, kind: str = "search", doubts: Iterable[str]
 
 
 def undegraded_after_s(
-    history: History, *, kind: str = "search", since: MarkKind = "healed", doubts: Iterable[str] = ()
+    history: History,
+    *,
+    kind: str = "search",
+    since: MarkKind = "healed",
+    look_for_s: float = LOOK_FOR_S,
+    doubts: Iterable[str] = (),
 ) -> Measurement:
     """Seconds from the engine's return (the mark `since`) until the fallback answered for the last time.
 
-    Only answers that did not come from a cache tell; ask past it. 0 when none was degraded any more at the return.
+    Only answers that did not come from a cache tell; ask past it. 0 when none was degraded any more at the return. When
+    none was whole again by the end of the traffic it took at least until then, if that is no less than `look_for_s`.
     Guards: `error_ratio` from the injection on, and `unmarked_ratio`: answers between the first degraded one and the
     return that were not marked degraded, though the engine was away.
     """
@@ -66,11 +74,13 @@ def undegraded_after_s(
     degraded = [each.finished for each in told if read_value(each.value)[2]]
     whole = [each.finished for each in told if not read_value(each.value)[2]]
     last = max(degraded, default=back.at)
-    came_back = any(at > max(last, back.at) for at in whole)
+    back_at = last if any(at > max(last, back.at) for at in whole) else None
+    end = max(each.finished for each in operations)
+    after_s, why = _time_to(back_at, start=back.at, end=end, look_for_s=look_for_s)
     unmarked = _unmarked(told, degraded, back)
     failed = [each for each in after if each.outcome != "ok"]
     return Measurement(
-        value=max(0.0, last - back.at) if came_back else None,
+        value=after_s,
         unit="s",
         samples=len(told),
         window=Window(start=injecting.at, end=after[-1].finished) if after else None,
@@ -82,7 +92,7 @@ def undegraded_after_s(
             *doubts,
             *doubts_of_fault(history),
             *(() if degraded else ["no answer was degraded: clients did not feel the fault"]),
-            *(() if came_back else ["no answer was as before once the engine was back"]),
+            *why,
         ),
         fault=injecting.fault,
         facts={
@@ -100,12 +110,15 @@ def first_task_after_s(
     finished_at: Sequence[float],
     *,
     kind: str = "submit",
+    looked_until: float | None = None,
     since: MarkKind = "healed",
+    look_for_s: float = LOOK_FOR_S,
     doubts: Iterable[str] = (),
 ) -> Measurement:
     """Seconds from the return of what tasks are handed over by (the mark `since`) to the first one that completes.
 
-    `finished_at` are the moments at which accepted tasks completed; they only tell if some were accepted meanwhile.
+    `finished_at` are the moments at which accepted tasks completed, as far as known at `looked_until` (else: at the end
+    of the traffic). They only tell if some were accepted meanwhile.
     """
     injecting, back = history.first("injecting"), history.first(since)
     after = sorted(at for at in finished_at if back is not None and at >= back.at)
@@ -118,15 +131,19 @@ def first_task_after_s(
         and back
         and injecting.at <= each.finished <= back.at
     ]
+    first_at = after[0] if after else None
+    end = looked_until or max((each.finished for each in history.operations), default=0.0)
+    after_s, why = _time_to(first_at, start=back.at, end=end, look_for_s=look_for_s) if back else (None, [])
     return Measurement(
-        value=after[0] - back.at if after and back is not None else None,
+        value=after_s,
         unit="s",
         samples=len(after),
-        window=Window(start=back.at, end=after[0]) if after and back is not None else None,
+        window=Window(start=back.at, end=first_at or end) if back is not None else None,
         doubts=(
             *doubts,
             *doubts_of_fault(history),
             *(() if waiting else [f"no {kind} was accepted while the fault was on"]),
+            *why,
         ),
         fault=_name(history),
         facts={
@@ -135,6 +152,16 @@ def first_task_after_s(
             "completed_since": len(after),
         },
     )
+
+
+def _time_to(at: float | None, *, start: float, end: float, look_for_s: float) -> tuple[float | None, list[str]]:
+    """Seconds from `start` to `at`, and doubts. A moment that did not come until `end` took at least that long."""
+    if at is not None:
+        return max(0.0, at - start), []
+    looked_s = end - start
+    if looked_s >= look_for_s:
+        return looked_s, []
+    return None, [f"not back in the {looked_s:.1f} s that were looked at, {look_for_s:g} s needed to say more"]
 
 
 def _unmarked(told: Sequence[Operation], degraded: Sequence[float], back: Mark) -> float | None:

@@ -40,7 +40,7 @@ class LogLine:
     text: str
 
 
-def testimony(
+def what_happened(
     before: Sequence[ContainerSeen],
     after: Sequence[ContainerSeen],
     lines: Iterable[LogLine],

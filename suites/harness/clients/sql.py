@@ -36,7 +36,7 @@ select extract(epoch from clock_timestamp()),
 """
 # Asks for ever, and puts the pod's own time before every answer: what happens to a connection on its way to the reader
 # moves nothing. Ends with its standard input. A line that is only half there when the time is up is put together later.
-_WATCH = f"""
+WATCH_SCRIPT = f"""
 exec 3< <(
   while :; do
     echo "{" ".join(_TRY_TO_WRITE.split())} \\watch {WATCHED_EVERY_S}" | psql -XAtq -F ' ' -d postgres 2>/dev/null
@@ -164,7 +164,7 @@ class Postgres:
         `standby`, `read-only` or `accepted`, each after the time it was asked and before that of the server's start;
         `silent` while an answer is owed; `down` when there is no server.
         """
-        return LineStream(self._target, instance, CONTAINER, ["bash", "-c", _WATCH])
+        return LineStream(self._target, instance, CONTAINER, ["bash", "-c", WATCH_SCRIPT])
 
     def _value(self, instance: str, statement: str, given: str = "") -> str:
         rows = self._rows(instance, statement, given)

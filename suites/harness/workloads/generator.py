@@ -254,9 +254,9 @@ class Generator:
                 self._over(flight, "fail", f"HTTP {response.status} without {request.expect!r} in its body", value)
         elif response.status >= 500 and not request.reads_only:
             # A server that fails while it writes may have written.
-            self._over(flight, "unknown", f"HTTP {response.status}", value)
+            self._over(flight, "unknown", _refusal(response), value)
         else:
-            self._over(flight, "fail", f"HTTP {response.status}", value)
+            self._over(flight, "fail", _refusal(response), value)
 
     def _expire(self, now: float) -> None:
         oldest = self._by_start
@@ -309,6 +309,15 @@ def _value(request: Request, response: Response | None) -> str:
         return request.label and f"{request.label}:"
     degraded = ":degraded" if response.header(b"x-degraded") == "true" else ""
     return f"{request.label}:{response.header(b'x-cache')}{degraded}"
+
+
+def _refusal(response: Response) -> str:
+    """The status, and the code that the platform gives its refusals; the ingress' own have none."""
+    code = None
+    if response.body.startswith(b"{"):
+        with contextlib.suppress(ValueError):
+            code = json.loads(response.body).get("code")
+    return f"HTTP {response.status} {code}" if isinstance(code, str) else f"HTTP {response.status}"
 
 
 def say(message: dict[str, object]) -> None:

@@ -74,6 +74,8 @@ def test_an_outcome_says_what_may_have_happened(toy: Toy, history: Path) -> None
         Request(kind="7", path="/cut", method="DELETE"): ("unknown", cut),
         Request(kind="8", path="/silent"): ("unknown", "time-out: no answer within 0.2 s"),
         Request(kind="9", path="/search"): ("ok", None),
+        Request(kind="10", path="/refused/503/database_unavailable"): ("fail", "HTTP 503 database_unavailable"),
+        Request(kind="11", path="/refused/503/outcome_unknown", method="POST"): ("unknown", "HTTP 503 outcome_unknown"),
     }
     _, found = run(toy.url, history, *expected, timeout_s=0.2)
     assert {operation.kind: (operation.outcome, operation.error) for operation in found.operations} == {
@@ -94,6 +96,14 @@ def test_a_refused_connection_is_a_failure_of_each_request(history: Path, connec
 def test_the_value_tells_label_and_cache(toy: Toy, history: Path) -> None:
     _, found = run(toy.url, history, Request(path="/", label="popular"))
     assert {operation.value for operation in found.operations} == {"popular:hit"}
+
+
+def test_the_value_is_the_clients_own_id_however_it_was_answered(toy: Toy, history: Path) -> None:
+    requests = [Request(kind=path, path=path, method="POST", id=f"id of {path}") for path in ("/", "/silent", "/cut")]
+    _, found = run(toy.url, history, *requests, timeout_s=0.2)
+    assert {operation.kind: operation.value for operation in found.operations} == {
+        path: f"id of {path}" for path in ("/", "/silent", "/cut")
+    }
 
 
 @pytest.mark.parametrize("connections", ["new", "reused"])

@@ -1,14 +1,19 @@
-"""The probes see an outage as long as it is, on new and on reused connections."""
+"""Probes and journeys see an outage as long as it is, on new and on reused connections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from reports.records import History, Mark
+from reports.records import History, HistoryWriter, Mark
 from suites.harness.checkers.gaps import PROBE_RATE_HZ, longest_gap
+from suites.harness.deadlines import Deadlines
+from suites.harness.traffic import Traffic, traffic_of
 from suites.harness.wait import until
+from suites.harness.workloads.journeys import PROBE_HZ, write
+from suites.harness.workloads.openloop import OpenLoop
 from suites.harness.workloads.probes import Probes
 from suites.harness.workloads.request import Repeat, Request
 from suites.selftest.workloads.toy import Toy
@@ -32,16 +37,23 @@ def outages(
         ).start()
         for order, server in toys.items()
     }
+    writes = {order: write_traffic(server.url, folder / f"{order}.jsonl") for order, server in toys.items()}
+    streams = [stream for running in probes.values() for stream in running.streams.values()]
+    streams += [stream for running in writes.values() for stream in running.streams]
     done: dict[tuple[str, float], dict[str, float]] = {}
     for outage_s in OUTAGES_S:
-        answered(probes.values())
+        answered(streams)
         for order, server in toys.items():
             server.order(order, outage_s)
         done |= {(order, outage_s): server.carried_out() for order, server in toys.items()}
-    answered(probes.values())
+    answered(streams)
     late_s = {
-        order: max(report.late_max_ms or 0.0 for report in running.stop().values()) / 1000
-        for order, running in probes.items()
+        order: max(
+            report.late_max_ms or 0.0
+            for report in (*probes[order].stop().values(), *(stream.stop() for stream in writes[order].streams))
+        )
+        / 1000
+        for order in toys
     }
     histories = {order: History.read(folder / f"{order}.jsonl") for order in toys}
     return {key: (around(histories[key[0]], key[0], times), late_s[key[0]]) for key, times in done.items()}
@@ -54,7 +66,7 @@ def test_a_gap_is_reported_to_within_one_interval(
 ) -> None:
     """Whether the server refuses or only stays silent, and for both kinds of connection."""
     history, late_s = outages[order, outage_s]
-    gap = longest_gap(history, steady_before_s=0.1, steady_after_s=0.1)
+    gap = longest_gap(history, kind="search", steady_before_s=0.1, steady_after_s=0.1)
     truth_s = history.marks[-1].at - history.marks[0].at
     assert truth_s == pytest.approx(outage_s, abs=0.1)
     assert set(gap.facts["gap_s_by_client"]) == {"probe-new", "probe-reused"}
@@ -63,6 +75,25 @@ def test_a_gap_is_reported_to_within_one_interval(
         assert -0.005 <= gap_s - truth_s <= 1 / PROBE_RATE_HZ + 0.020 + late_s, client
     if order == "refuse":
         assert gap.guards["error_ratio"]
+
+
+@pytest.mark.parametrize("outage_s", OUTAGES_S)
+@pytest.mark.parametrize("order", ["refuse", "stall"])
+def test_a_gap_in_writes_is_reported_to_within_their_two_intervals(
+    outages: dict[tuple[str, float], tuple[History, float]], order: str, outage_s: float
+) -> None:
+    """One before it and one after it; never shorter than it was. Searches, which go on beside, hide nothing."""
+    history, late_s = outages[order, outage_s]
+    gap = longest_gap(history, kind="write", steady_before_s=0.1, steady_after_s=0.1)
+    truth_s = history.marks[-1].at - history.marks[0].at
+    assert set(gap.facts["gap_s_by_client"]) == {"write-new", "write-reused"}
+    for client, gap_s in gap.facts["gap_s_by_client"].items():
+        assert -0.005 <= gap_s - truth_s <= 2 / PROBE_HZ + 0.020 + late_s, client
+
+
+def write_traffic(url: str, path: Path) -> Traffic:
+    journey = write("ledger-1", host="demosite", api_key="a key")
+    return traffic_of(url, [journey], history=HistoryWriter(path), deadlines=Deadlines()).__enter__()
 
 
 def around(history: History, order: str, times: dict[str, float]) -> History:
@@ -78,9 +109,8 @@ def around(history: History, order: str, times: dict[str, float]) -> History:
     )
 
 
-def answered(probes: Iterable[Probes]) -> None:
+def answered(streams: Sequence[OpenLoop]) -> None:
     """Wait until each stream has had more good answers."""
-    streams = [stream for running in probes for stream in running.streams.values()]
     wanted = [stream.counts.ok + STEADY_ANSWERS for stream in streams]
     until(
         lambda: all(stream.counts.ok >= want for stream, want in zip(streams, wanted, strict=True)),

@@ -3,8 +3,8 @@
 `python -m suites.selftest.workloads.toy_server` prints its port, then obeys lines on standard input: `refuse S` closes
 the port and every connection for S seconds, `stall S` does nothing at all for S seconds; each prints when it began and
 ended (Unix seconds). The end of standard input ends it; with `--arrivals FILE` it then leaves there when each request
-came. Paths: `/chunked`, `/close`, `/until-close`, `/cut` (half an answer), `/silent` (none), `/status/N`, `/slow/MS`;
-all others answer 200 at once.
+came. Paths: `/chunked`, `/close`, `/until-close`, `/cut` (half an answer), `/silent` (none), `/status/N`, `/slow/MS`,
+`/refused/N/CODE` (as the platform does it), `/sites` (201 and what was sent); all others answer 200 at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -55,13 +56,17 @@ class Toy(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._waiting += data
         while (end := self._waiting.find(b"\r\n\r\n")) >= 0:
-            head, self._waiting = self._waiting[:end], self._waiting[end + 4 :]
+            head = self._waiting[:end]
+            length = int((re.search(rb"Content-Length: (\d+)", head) or [b"", b"0"])[1])
+            if len(self._waiting) < end + 4 + length:
+                return
+            body, self._waiting = self._waiting[end + 4 : end + 4 + length], self._waiting[end + 4 + length :]
             self._server.arrivals.append(time.monotonic())
-            delay_s = self._answer(head.split(b" ", 2)[1].decode())
+            delay_s = self._answer(head.split(b" ", 2)[1].decode(), body)
             if b"Connection: close" in head:
                 asyncio.get_running_loop().call_later(delay_s, self.transport.close)
 
-    def _answer(self, path: str) -> float:
+    def _answer(self, path: str, body: bytes) -> float:
         """Answer a path; how many seconds later the answer will be whole."""
         loop = asyncio.get_running_loop()
         match path.split("/")[1:]:
@@ -82,6 +87,11 @@ class Toy(asyncio.Protocol):
                 pass
             case ["status", status]:
                 self.transport.write(b"HTTP/1.1 %d Told So\r\nContent-Length: 0\r\n\r\n" % int(status))
+            case ["refused", status, code]:
+                told = json.dumps({"detail": "no", "code": code, "request_id": "r"}).encode()
+                self.transport.write(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%s" % (int(status), len(told), told))
+            case ["sites"]:
+                self.transport.write(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
             case ["slow", ms]:
                 loop.call_later(int(ms) / 1000, self.transport.write, WHOLE)
                 return int(ms) / 1000
