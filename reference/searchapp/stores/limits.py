@@ -1,9 +1,9 @@
 """Requests per client and minute, counted across replicas without a round trip for each.
 
-A client's first few requests of a minute cost no round trip: they are booked with the first batch. From then on a replica
-takes tokens from Redis in batches and spends them by itself. Batches grow while a client is far from its limit and shrink
-to one near it, so that few tokens strand in one replica. All replicas together grant the limit; those that have not asked
-yet may add their first few to it. Without Redis each replica keeps the limit alone.
+A client's first few requests of a minute cost no round trip: they are booked with the first batch. From then on a
+replica takes tokens from Redis in batches and spends them by itself. Batches grow while a client is far from its limit
+and shrink to one near it, so that few tokens strand in one replica. All replicas together grant the limit; those that
+have not asked yet may add their first few to it. Without Redis each replica keeps the limit alone.
 """
 
 from __future__ import annotations

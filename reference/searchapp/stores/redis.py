@@ -87,7 +87,7 @@ class Redis:
         # One slow answer is enough: the connection is ordered, so whatever follows would wait as well.
         self.breaker = Breaker(dependency="redis", failures_to_open=1)
         self._connection: _Connection | None = None
-        self._connecting: asyncio.Lock = asyncio.Lock()
+        self._connecting: asyncio.Task[_Connection] | None = None
 
     @property
     def usable(self) -> bool:
@@ -103,6 +103,8 @@ class Redis:
         await self._call([("PING",)])
 
     async def close(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._connection is not None:
             self._connection.abort()
 
@@ -134,23 +136,31 @@ class Redis:
         return replies
 
     async def _connect(self) -> _Connection:
-        async with self._connecting:
-            current = self._connection
-            if current is not None and current.open:
-                return current
-            async with asyncio.timeout(min(CONNECT_TIMEOUT_S, REDIS_TIMEOUT_S)):
-                _, made = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)
-                if self._hello:
-                    try:
-                        replies = await made.send(self._hello)
-                    except BaseException:
+        """One attempt for all who need it: one after the other, each would wait for all before it."""
+        task = self._connecting
+        if task is None:
+            task = self._connecting = asyncio.create_task(self._made())
+            task.add_done_callback(self._made_or_not)
+        return await asyncio.shield(task)
+
+    def _made_or_not(self, task: asyncio.Task[_Connection]) -> None:
+        self._connecting = None
+        if not task.cancelled() and task.exception() is None:
+            self._connection = task.result()
+
+    async def _made(self) -> _Connection:
+        async with asyncio.timeout(min(CONNECT_TIMEOUT_S, REDIS_TIMEOUT_S)):
+            _, made = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)
+            if self._hello:
+                try:
+                    replies = await made.send(self._hello)
+                except BaseException:
+                    made.abort()
+                    raise
+                for reply in replies:
+                    if isinstance(reply, hiredis.ReplyError):
                         made.abort()
-                        raise
-                    for reply in replies:
-                        if isinstance(reply, hiredis.ReplyError):
-                            made.abort()
-                            raise ConnectionError(f"refused: {reply}")
-            self._connection = made
+                        raise ConnectionError(f"refused: {reply}")
             return made
 
 

@@ -101,3 +101,23 @@ def test_a_full_redis_refuses_writes_and_still_answers_reads(redis_url: str) -> 
     usable, kept = asyncio.run(ask())
     assert usable
     assert kept == [b"here"]
+
+
+def test_all_who_wait_for_a_connection_wait_once(redis_url: str) -> None:
+    with Wire(redis_url) as wire:
+
+        async def ask() -> tuple[float, int]:
+            redis = Redis(wire.url)
+            wire.freeze()
+            started = time.monotonic()
+            answers = await asyncio.gather(
+                *(redis._call([("PING",)]) for _ in range(20)),  # past the breaker, as those who came before it opened
+                return_exceptions=True,
+            )
+            took_s = time.monotonic() - started
+            await redis.close()
+            return took_s, sum(isinstance(answer, Unavailable) for answer in answers)
+
+        took_s, refused = asyncio.run(ask())
+    assert refused == 20
+    assert took_s < 3 * REDIS_TIMEOUT_S
