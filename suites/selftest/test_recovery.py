@@ -61,6 +61,11 @@ def test_the_way_back_is_told_step_by_step() -> None:
     )
 
 
+def test_what_was_noticed_before_the_fault_is_not_of_this_one() -> None:
+    told = write_gap(history(*stream("new", bad=(16.0, 20.0))), noticed_at=INJECTED_S - 300).facts["recovery_s"]
+    assert "noticed" not in told
+
+
 def test_a_failure_after_the_first_success_puts_off_the_steady_time() -> None:
     relapse = Operation(client="new", kind="write", intended=25.0, started=25.0, finished=25.2, outcome="unknown")
     told = write_gap(history(*stream("new", bad=(16.0, 20.0)), relapse)).facts["recovery_s"]

@@ -56,7 +56,12 @@ def journey_gap(
         gap,
         facts={
             **gap.facts,
-            "recovery_s": {name: round(at - injecting.at, 3) for name, at in moments.items() if at is not None},
+            # What is told of an earlier time belongs to an earlier fault.
+            "recovery_s": {
+                name: round(at - injecting.at, 3)
+                for name, at in moments.items()
+                if at is not None and at >= injecting.at
+            },
             "p95_ms": {name: _p95_ms(part, timeout_ms) for name, part in parts.items() if part},
         },
     )
