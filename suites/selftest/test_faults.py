@@ -38,7 +38,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_injects_proves_and_heals_and_leaves_no_record() -> None:
     cluster, marks = ToyCluster([pod("app-0", restarts=2), pod("app-1")]), Marks()
     with kill_process(cluster, marks) as fault:
-        assert fault.observed() == "app-1 restarted (0 → 1), exit code 137"
+        assert fault.observed() == "container app of app-1 ended, exit code 137"
     assert cluster.done == ["kill -9 12 in app-1 with 1 record kept"]
     assert marks.kinds == ["injecting", "observed", "healing", "healed"]
     assert not cluster.kept and not list(local_folder().iterdir())

@@ -38,8 +38,11 @@ class ToyNodes:
     def node(self, name: str) -> Node:
         return next(node for node in self.there if node.name == name)
 
-    def change(self, name: str, **changes: bool) -> None:
-        self.there = [replace(node, **changes) if node.name == name else node for node in self.there]
+    def change(self, name: str, *, is_ready: bool = True, is_cordoned: bool = False) -> None:
+        self.there = [
+            replace(node, is_ready=is_ready, is_cordoned=is_cordoned) if node.name == name else node
+            for node in self.there
+        ]
 
     def kubelet_answers(self, name: str) -> bool:
         return name not in self.silent

@@ -141,7 +141,10 @@ def node(item: Any) -> Node:
 
 
 def _container(status: Any) -> Container:
-    ended = status.last_state.terminated if status.last_state else None
+    # Before it is started again, a container that ended is told in its present state.
+    ended = (status.state.terminated if status.state else None) or (
+        status.last_state.terminated if status.last_state else None
+    )
     return Container(
         name=status.name,
         container_id=status.container_id or "",

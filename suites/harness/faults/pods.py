@@ -28,7 +28,6 @@ class Victim:
     pod: str
     container: str
     container_id: str
-    restarts: int
     process: Process
     # PID 1 of the pod started it, and decides what becomes of the container.
     is_supervised: bool
@@ -71,7 +70,6 @@ class KillProcess(Fault):
             pod=pod.name,
             container=container.name,
             container_id=container.container_id,
-            restarts=container.restarts,
             process=process,
             is_supervised=bool(self.cluster.target.component(self.component).process),
             seen_at=listing.at,
@@ -107,19 +105,20 @@ class KillProcess(Fault):
 
 
 def proof_of_kill(victim: Victim, pod: Pod) -> str | None:
-    """What the kubelet reports of the very container that was killed; None while it reports no such thing."""
+    """What the kubelet reports of the very container that was killed; None while it reports no end of it.
+
+    It may have to wait before it starts another one: that is recovery, and no part of the proof.
+    """
     container = next((entry for entry in pod.containers if entry.name == victim.container), None)
-    if container is None or container.restarts <= victim.restarts:
-        return None
-    ended = container.last_termination
+    ended = container.last_termination if container else None
     if ended is None or ended.container_id != victim.container_id or ended.finished_at < int(victim.seen_at):
         return None
     # Who looks after a process ends in its own way when that one is gone.
     if not victim.is_supervised and ended.exit_code != _KILLED_EXIT_CODE and ended.signal != _SIGKILL:
         raise NotReached(
-            f"{pod.name}/{container.name} ended with code {ended.exit_code} ({ended.reason}), not by SIGKILL"
+            f"{pod.name}/{victim.container} ended with code {ended.exit_code} ({ended.reason}), not by SIGKILL"
         )
-    return f"{pod.name} restarted ({victim.restarts} → {container.restarts}), exit code {ended.exit_code}"
+    return f"container {victim.container} of {pod.name} ended, exit code {ended.exit_code}"
 
 
 def proof_of_absence(victim: Victim, listing: Listing) -> str | None:

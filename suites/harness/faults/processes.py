@@ -12,12 +12,11 @@ from suites.harness.errors import ClientError, Unsupported
 # processes differ in their mount namespace.
 _PROCESSES_OF_CONTAINER = """
 date +%s
-own=$(readlink /proc/self/ns/mnt)
 for folder in /proc/[0-9]*; do
   pid=${folder#/proc/}
   [ "$pid" != 1 ] && [ "$pid" != "$$" ] || continue
-  [ "$(readlink "$folder/ns/mnt" 2>/dev/null)" = "$own" ] || continue
-  stat=$(cat "$folder/stat" 2>/dev/null) || continue
+  [ "$folder/ns/mnt" -ef /proc/self/ns/mnt ] || continue
+  { read -r stat < "$folder/stat"; } 2>/dev/null || continue
   echo "$stat"
 done
 """
