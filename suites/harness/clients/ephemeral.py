@@ -101,7 +101,7 @@ class EphemeralContainers:
 
     def of(self, pod: str) -> list[Ephemeral]:
         """The pod's containers of ours, those that ended included, oldest first."""
-        return _ours(self._read(pod))
+        return ours(self._read(pod))
 
     def add(self, pod: str, kit: Kit, *, dry_run: bool = False) -> str:
         """Put one into the pod; its name. Raises Unsupported when the cluster does not admit it."""
@@ -140,7 +140,7 @@ class EphemeralContainers:
             response = self._core.list_namespaced_pod(
                 self._namespace, _preload_content=False, _request_timeout=CALL_ANSWERED_S
             )
-        found = {item["metadata"]["name"]: _ours(item) for item in json.loads(response.data)["items"]}
+        found = {item["metadata"]["name"]: ours(item) for item in json.loads(response.data)["items"]}
         return {pod: containers for pod, containers in found.items() if containers}
 
     def _read(self, pod: str) -> dict[str, Any]:
@@ -157,7 +157,8 @@ def kept_busy(script: str, *, for_s: float = 0) -> Sequence[str]:
     return ["sh", "-c", _PROLONG.format(for_s=math.ceil(for_s)) + script]
 
 
-def _ours(pod: Mapping[str, Any]) -> list[Ephemeral]:
+def ours(pod: Mapping[str, Any]) -> list[Ephemeral]:
+    """The ephemeral containers of ours that a pod, as the API writes it, has."""
     states = {
         status["name"]: status.get("state") or {} for status in pod["status"].get("ephemeralContainerStatuses") or ()
     }
