@@ -40,7 +40,9 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Edge:
     wire = Wire(version=settings.app_version, pod=settings.pod_name, lifecycle=lifecycle)
     stores = Stores(settings, pool_size=_POOL_SIZE, name=settings.pod_name)
     known = KnownSites(stores.database, stores.engine)
-    outbox = Outbox(stores.database, stores.redis, _LazyPublisher(settings.redis_url))
+    outbox = Outbox(
+        stores.database, stores.redis, _LazyPublisher(settings.redis_url), send_once=settings.fault_send_once
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

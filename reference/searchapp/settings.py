@@ -17,6 +17,8 @@ REDIS_TIMEOUT_S = 1.0
 DB_READ_TIMEOUT_S = 2.0
 DB_WRITE_TIMEOUT_S = 4.0
 PROBE_INTERVAL_S = 0.5
+# What a client without a timeout waits; no request lives that long.
+FOR_EVER_S = 86_400.0
 
 
 class SettingsError(ValueError):
@@ -47,6 +49,13 @@ class Settings:
     fault_slow_search_ms: int = 0
     fault_slow_search_every: int = 0
     fault_drop_page_every: int = 0
+    fault_redis_required: bool = False
+    fault_no_fallback: bool = False
+    fault_no_timeouts: bool = False
+    fault_send_once: bool = False
+    fault_ack_early: bool = False
+    fault_slow_scrape_ms: int = 0
+    fault_append_pages: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -74,6 +83,13 @@ class Settings:
             fault_slow_search_ms=_whole(env, "FAULT_SLOW_SEARCH_MS", 0),
             fault_slow_search_every=_whole(env, "FAULT_SLOW_SEARCH_EVERY", 0),
             fault_drop_page_every=_whole(env, "FAULT_DROP_PAGE_EVERY", 0),
+            fault_redis_required=_flag(env, "FAULT_REDIS_REQUIRED", default=False),
+            fault_no_fallback=_flag(env, "FAULT_NO_FALLBACK", default=False),
+            fault_no_timeouts=_flag(env, "FAULT_NO_TIMEOUTS", default=False),
+            fault_send_once=_flag(env, "FAULT_SEND_ONCE", default=False),
+            fault_ack_early=_flag(env, "FAULT_ACK_EARLY", default=False),
+            fault_slow_scrape_ms=_whole(env, "FAULT_SLOW_SCRAPE_MS", 0),
+            fault_append_pages=_flag(env, "FAULT_APPEND_PAGES", default=False),
         )
 
 

@@ -152,6 +152,8 @@ class SearchEndpoint:
         every = self._settings.fault_slow_search_every
         if every and next(self._searches) % every == 0:
             await asyncio.sleep(self._settings.fault_slow_search_ms / 1000.0)
+        if self._settings.fault_redis_required:
+            await self._require_redis()
         allowed = self._limiter.spend(client)
         if allowed is False:
             raise _too_many()
@@ -194,6 +196,12 @@ class SearchEndpoint:
                 self._local.put(query.key, generation, answer)
         return answer, generation
 
+    async def _require_redis(self) -> None:
+        try:
+            await self._redis.call(("PING",))
+        except Unavailable as error:
+            raise _unavailable(error) from error
+
     async def _compute_once(self, query: Query, generation: str | None) -> Answer:
         """One computation for all who ask the same at the same time."""
         which = (query.key, generation)
@@ -210,7 +218,7 @@ class SearchEndpoint:
                 raise Problem(404, "unknown_site", f"no site {query.site_id}")
             found, degraded = await self._find(query)
         except (Unavailable, OutcomeUnknown) as error:
-            raise Problem(503, "search_unavailable", str(error), (b"retry-after", b"1")) from error
+            raise _unavailable(error) from error
         body = orjson.dumps(
             {
                 "hits": found.hits,
@@ -239,13 +247,18 @@ class SearchEndpoint:
             if not degraded:
                 return Found(hits=[], total=0), False
         except Unavailable:
-            pass
+            if self._settings.fault_no_fallback:
+                raise
         else:
             return found, False
         async with self._fallbacks:
             return await self._stores.database.read(
                 lambda c: fallback.search(c, query.site_id, query.q, limit=query.limit, offset=query.offset)
             ), True
+
+
+def _unavailable(error: Exception) -> Problem:
+    return Problem(503, "search_unavailable", str(error), (b"retry-after", b"1"))
 
 
 def _unforeseen(error: Exception) -> Problem:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from reference.searchapp import metrics
-from reference.searchapp.settings import DB_READ_TIMEOUT_S, DB_WRITE_TIMEOUT_S
+from reference.searchapp.settings import DB_READ_TIMEOUT_S, DB_WRITE_TIMEOUT_S, FOR_EVER_S
 from reference.searchapp.stores.breaker import Breaker, Unavailable
 
 T = TypeVar("T")
@@ -28,6 +28,15 @@ log = logging.getLogger(__name__)
 
 # The server's own bounds, for what is left running there when we stop waiting.
 _SERVER_LIMITS = ("statement_timeout=10000", "lock_timeout=3000", "idle_in_transaction_session_timeout=30000")
+# Ours, for a server that is gone without a word.
+_CONNECTION_LIMITS = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+_POOL_TIMEOUT_S = 1.0
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
 # A table is missing: the migrations have not run yet.
@@ -69,28 +78,25 @@ def async_url(database_url: str) -> Any:
 
 
 class Database:
-    """A pool of connections to the primary."""
+    """A pool of connections to the primary. With `no_timeouts`, a fault, it waits for every answer."""
 
-    def __init__(self, database_url: str, *, pool_size: int, name: str) -> None:
+    def __init__(self, database_url: str, *, pool_size: int, name: str, no_timeouts: bool = False) -> None:
+        self._waits_at_least_s = FOR_EVER_S if no_timeouts else 0.01
         self.breaker = Breaker(dependency="database")
         self._engine = create_async_engine(
             async_url(database_url),
             hide_parameters=True,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=1.0,
+            pool_timeout=FOR_EVER_S if no_timeouts else _POOL_TIMEOUT_S,
             pool_recycle=300,
             # No pre-ping: a dead connection shows at the first statement and the transaction is run again on a fresh
             # one, while a ping to a frozen server could not be cut short.
             pool_pre_ping=False,
             connect_args={
-                "connect_timeout": 2,
+                **({} if no_timeouts else _CONNECTION_LIMITS),
                 "target_session_attrs": "read-write",
                 "application_name": f"searchapp-{name}"[:63],
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 5000,
                 "options": " ".join(f"-c {limit}" for limit in _SERVER_LIMITS),
             },
         )
@@ -153,7 +159,7 @@ class Database:
     ) -> T:
         task = asyncio.ensure_future(self._transaction(work, attempt))
         try:
-            done, _ = await asyncio.wait({task}, timeout=max(timeout_s, 0.01))
+            done, _ = await asyncio.wait({task}, timeout=max(timeout_s, self._waits_at_least_s))
         except asyncio.CancelledError:
             self._abandon(task, attempt)
             raise

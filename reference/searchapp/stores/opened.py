@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from reference.searchapp.settings import PROBE_INTERVAL_S, Settings
+from reference.searchapp.settings import FOR_EVER_S, PROBE_INTERVAL_S, REDIS_TIMEOUT_S, Settings
 from reference.searchapp.stores.breaker import Breaker, Unavailable
 from reference.searchapp.stores.database import Database
 from reference.searchapp.stores.engine import SearchEngine
@@ -21,8 +21,10 @@ class Stores:
     """Database, Redis and search engine of one process."""
 
     def __init__(self, settings: Settings, *, pool_size: int, name: str) -> None:
-        self.database = Database(settings.database_url, pool_size=pool_size, name=name)
-        self.redis = Redis(settings.redis_url)
+        no_timeouts = settings.fault_no_timeouts
+        self._probe_timeout_s = FOR_EVER_S if no_timeouts else _PROBE_TIMEOUT_S
+        self.database = Database(settings.database_url, pool_size=pool_size, name=name, no_timeouts=no_timeouts)
+        self.redis = Redis(settings.redis_url, timeout_s=FOR_EVER_S if no_timeouts else REDIS_TIMEOUT_S)
         self.engine = SearchEngine(settings.meilisearch_url, settings.meili_master_key)
         self._probes: tuple[tuple[Breaker, Callable[[], Awaitable[None]]], ...] = (
             (self.database.breaker, self.database.probe),
@@ -33,7 +35,7 @@ class Stores:
 
     def start_monitor(self) -> None:
         """Keep the breakers' view of each dependency at most about two seconds old."""
-        self._loops = [asyncio.create_task(_keep_probing(*probe)) for probe in self._probes]
+        self._loops = [asyncio.create_task(_keep_probing(*probe, self._probe_timeout_s)) for probe in self._probes]
 
     def checks(self) -> dict[str, dict[str, Any]]:
         """What the last probe of each dependency saw, as `/ready` shows it."""
@@ -70,12 +72,12 @@ def _check(breaker: Breaker) -> dict[str, Any]:
     return seen
 
 
-async def _keep_probing(breaker: Breaker, probe: Callable[[], Awaitable[None]]) -> None:
+async def _keep_probing(breaker: Breaker, probe: Callable[[], Awaitable[None]], timeout_s: float) -> None:
     while True:
         started = time.perf_counter()
         error: str | None = None
         try:
-            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 await probe()
         except Unavailable as failure:
             error = failure.why

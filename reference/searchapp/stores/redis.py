@@ -73,9 +73,10 @@ class _Connection(asyncio.Protocol):
 
 
 class Redis:
-    """Send commands, get replies; Unavailable within REDIS_TIMEOUT_S when there is no Redis."""
+    """Send commands, get replies; Unavailable within `timeout_s` when there is no Redis."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, *, timeout_s: float = REDIS_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         parts = urlsplit(redis_url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 6379
         self._hello: list[Command] = []
@@ -115,7 +116,7 @@ class Redis:
                 connection = await self._connect()
             # A timer and a plain future: half the cost of asyncio.timeout on this path.
             future = connection.send(commands)
-            timer = asyncio.get_running_loop().call_later(REDIS_TIMEOUT_S, _expire, future)
+            timer = asyncio.get_running_loop().call_later(self._timeout_s, _expire, future)
             try:
                 replies = await future
             finally:
@@ -149,7 +150,7 @@ class Redis:
             self._connection = task.result()
 
     async def _made(self) -> _Connection:
-        async with asyncio.timeout(min(CONNECT_TIMEOUT_S, REDIS_TIMEOUT_S)):
+        async with asyncio.timeout(max(CONNECT_TIMEOUT_S, self._timeout_s)):
             _, made = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)
             if self._hello:
                 try:
@@ -166,4 +167,4 @@ class Redis:
 
 def _expire(future: asyncio.Future[list[Any]]) -> None:
     if not future.done():
-        future.set_exception(TimeoutError(f"no answer within {REDIS_TIMEOUT_S} s"))
+        future.set_exception(TimeoutError("no answer in time"))

@@ -44,6 +44,12 @@ _STORE = text(
         seen_at = excluded.seen_at
     """
 )
+# A fault: doing it twice is not doing it once.
+_APPEND = text(
+    f"""{_STORE.text.partition("do update set")[0]} do update set seen_at = excluded.seen_at,
+        content = pages.content || excluded.content,
+        checksum = encode(sha256(convert_to(pages.content || excluded.content, 'UTF8')), 'hex')"""  # noqa: S608 - our own text
+)
 _SEEN = text(
     """
     select id, url, title, content, checksum from pages
@@ -99,10 +105,10 @@ async def beat(connection: AsyncConnection, held: Claim, *, found: int, stored: 
     _require_one((await connection.execute(_BEAT, {"id": held.id, "lease": held.lease, **counts})).rowcount)
 
 
-async def store(connection: AsyncConnection, held: Claim, pages: Sequence[StoredPage]) -> None:
+async def store(connection: AsyncConnection, held: Claim, pages: Sequence[StoredPage], *, append: bool = False) -> None:
     """Put pages; those that are there already are replaced."""
     await connection.execute(
-        _STORE,
+        _APPEND if append else _STORE,
         {
             "site_id": held.site_id,
             "ids": [page.id for page in pages],

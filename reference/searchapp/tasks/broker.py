@@ -13,13 +13,13 @@ from reference.searchapp.stores.breaker import Unavailable
 SCRAPE_TASK = "searchapp.scrape"
 
 
-def celery_app(redis_url: str) -> Celery:
+def celery_app(redis_url: str, *, acks_late: bool = True) -> Celery:
     """Celery over Redis: acknowledged late, given back when a worker is lost, bounded in every wait."""
     app = Celery("searchapp", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
         task_queues=[Queue(QUEUE)],  # type: ignore[no-untyped-call]
-        task_acks_late=True,
+        task_acks_late=acks_late,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         task_serializer="json",

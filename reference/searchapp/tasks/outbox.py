@@ -64,12 +64,16 @@ _RESEND = text(
 
 
 class Outbox:
-    """Sends what is due at once when woken, else within a second; looks for lost messages every few seconds."""
+    """Sends what is due at once when woken, else within a second; looks for lost messages every few seconds.
 
-    def __init__(self, database: Database, redis: Redis, publish: Publish) -> None:
+    With `send_once`, a fault, nothing is looked for: what the broker did not take is lost, and so is what a worker had.
+    """
+
+    def __init__(self, database: Database, redis: Redis, publish: Publish, *, send_once: bool = False) -> None:
         self._database = database
         self._redis = redis
         self._publish = publish
+        self._send_once = send_once
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,6 +101,8 @@ class Outbox:
 
     async def sweep(self) -> None:
         """Make due again what a dead worker held and what the broker lost."""
+        if self._send_once:
+            return
         abandoned = await self._database.write(self._requeue_abandoned, idempotent=True)
         if abandoned:
             log.warning("scrapes of a lost worker queued again", extra={"scrapes": abandoned})
@@ -110,7 +116,8 @@ class Outbox:
     async def _dispatch_batch(self, connection: AsyncConnection) -> int:
         due = (await connection.execute(_DUE, {"batch": _BATCH})).scalars().all()
         if due:
-            await asyncio.to_thread(self._publish, due)
+            with suppress(*((Unavailable,) if self._send_once else ())):
+                await asyncio.to_thread(self._publish, due)
             await connection.execute(_SENT, {"ids": list(due)})
         return len(due)
 

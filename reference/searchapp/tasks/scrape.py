@@ -121,6 +121,7 @@ class Scraper:
 
     async def _work(self, work: _Work) -> None:
         held = work.held
+        await asyncio.sleep(self._settings.fault_slow_scrape_ms / 1000.0)
         crawl = Crawl(
             self._fetcher,
             site_id=held.site_id,
@@ -151,7 +152,7 @@ class Scraper:
         async def write(connection: AsyncConnection) -> None:
             await scrapes.beat(connection, work.held, found=work.found, stored=stored, failed=work.failed)
             if pages:
-                await scrapes.store(connection, work.held, pages)
+                await scrapes.store(connection, work.held, pages, append=self._settings.fault_append_pages)
 
         try:
             await self._persist(write)

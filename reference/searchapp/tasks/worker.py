@@ -92,7 +92,9 @@ class Engine:
         self._stores.start_monitor()
         self._fetcher = Fetcher(settings.scrape_allowed_private_hosts)
         self._scraper = Scraper(settings, self._stores, self._fetcher)
-        self._outbox = Outbox(self._stores.database, self._stores.redis, Publisher(self._app))
+        self._outbox = Outbox(
+            self._stores.database, self._stores.redis, Publisher(self._app), send_once=settings.fault_send_once
+        )
         self._outbox.start()
         self._reconciler = Reconciler(settings, self._stores)
         self._reconciler.start()
@@ -122,7 +124,7 @@ class Engine:
 
 def work(settings: Settings, *, metrics_port: int) -> int:
     """Consume scrape messages until told to stop."""
-    app = celery_app(settings.redis_url)
+    app = celery_app(settings.redis_url, acks_late=not settings.fault_ack_early)
     engine = Engine(settings, app)
 
     @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]

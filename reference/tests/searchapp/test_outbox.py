@@ -52,17 +52,12 @@ def sent() -> Sent:
 
 @pytest.fixture
 def run(schema: str, redis_url: str, sent: Sent) -> Run:
-    def go(work: Callable[[Outbox], Awaitable[None]]) -> None:
-        async def inner() -> None:
-            database = Database(schema, pool_size=2, name="outbox")
-            redis = Redis(urlsplit(redis_url)._replace(path=_OWN_REDIS_DATABASE).geturl())
-            await work(Outbox(database, redis, sent))
-            await redis.close()
-            await database.close()
+    return _runner(schema, redis_url, sent)
 
-        asyncio.run(inner())
 
-    return go
+@pytest.fixture
+def run_once(schema: str, redis_url: str, sent: Sent) -> Run:
+    return _runner(schema, redis_url, sent, send_once=True)
 
 
 @pytest.fixture
@@ -72,6 +67,20 @@ def site_id(rows: psycopg.Connection) -> Iterator[str]:
     rows.execute("insert into sites (id, name, base_url) values (%s, 'n', %s)", (one, one))
     yield one
     rows.execute("delete from sites where id = %s", (one,))
+
+
+def _runner(schema: str, redis_url: str, sent: Sent, *, send_once: bool = False) -> Run:
+    def go(work: Callable[[Outbox], Awaitable[None]]) -> None:
+        async def inner() -> None:
+            database = Database(schema, pool_size=2, name="outbox")
+            redis = Redis(urlsplit(redis_url)._replace(path=_OWN_REDIS_DATABASE).geturl())
+            await work(Outbox(database, redis, sent, send_once=send_once))
+            await redis.close()
+            await database.close()
+
+        asyncio.run(inner())
+
+    return go
 
 
 def _scrape(rows: psycopg.Connection, site_id: str, **columns: object) -> str:
@@ -156,3 +165,22 @@ def test_a_dead_workers_scrape_is_queued_again(run: Run, sent: Sent, rows: psyco
     run(sweep)
     assert sent.ids == [dead]
     assert _status(rows, alive) == ("running", True)
+
+
+def test_with_the_fault_that_sends_once_nothing_is_sent_again(
+    run_once: Run, sent: Sent, rows: psycopg.Connection, site_id: str
+) -> None:
+    refused = _scrape(rows, site_id)
+    lost = _scrape(rows, site_id, dispatched_at="now() - interval '1 minute'")
+    dead = _scrape(rows, site_id, status="'running'", heartbeat_at=f"now() - interval '{LEASE_S + 1} seconds'")
+
+    async def refused_then_swept(outbox: Outbox) -> None:
+        sent.refuses = True
+        await outbox.dispatch()
+        sent.refuses = False
+        await outbox.sweep()
+        await outbox.dispatch()
+
+    run_once(refused_then_swept)
+    assert sent.ids == []
+    assert [_status(rows, one)[0] for one in (refused, lost, dead)] == ["queued", "queued", "running"]

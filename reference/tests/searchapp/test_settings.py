@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from reference.searchapp.settings import Settings, SettingsError
@@ -14,6 +16,12 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (settings.allow_cache_bypass, settings.worker_concurrency) == (False, 4)
     assert settings.scrape_allowed_private_hosts == frozenset()
     assert settings.meilisearch_url == "http://m:7700"
+
+
+def test_no_fault_is_on_by_itself() -> None:
+    settings = Settings.from_env(NEEDED)
+    faults = [field.name for field in fields(Settings) if field.name.startswith("fault_")]
+    assert faults and not any(getattr(settings, name) for name in faults)
 
 
 def test_lists_and_flags_are_read() -> None:
