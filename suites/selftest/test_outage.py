@@ -111,6 +111,11 @@ def test_a_fallback_that_stays_took_at_least_until_the_end() -> None:
     assert "not back in the 34.9 s that were looked at, 40 s needed to say more" in short.doubts
 
 
+def test_errors_alone_are_felt_as_well() -> None:
+    found = undegraded_after_s(history(*searches(failed=(15.5, 20.0))))
+    assert found.doubts == () and found.guards["error_ratio"] == pytest.approx(45 / 450, rel=0.05)
+
+
 def test_a_fault_that_nobody_felt_is_doubted() -> None:
     assert undegraded_after_s(history(*searches())).doubts == (
         "no answer was degraded: clients did not feel the fault",

@@ -91,7 +91,7 @@ def undegraded_after_s(
         doubts=(
             *doubts,
             *doubts_of_fault(history),
-            *(() if degraded else ["no answer was degraded: clients did not feel the fault"]),
+            *(() if degraded or failed else ["no answer was degraded: clients did not feel the fault"]),
             *why,
         ),
         fault=injecting.fault,

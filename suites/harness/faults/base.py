@@ -8,6 +8,7 @@ Nothing is touched before the target allows it, the selector matched, and the un
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -23,6 +24,9 @@ from suites.harness.target import Target
 
 ALLOW_LABEL = "sre.site-search/faults"
 ALLOW_VALUE = "allowed"
+# For mutants, whatever their value: faults that come to nothing, and faults whose undo is left to whoever comes next.
+NO_BITE_VARIABLE = "SRE_FAULTS_DO_NOT_BITE"
+NO_HEALING_VARIABLE = "SRE_FAULTS_DO_NOT_HEAL"
 
 
 class MarkWriter(Protocol):
@@ -87,7 +91,8 @@ class Fault(ABC):
         self._record.write(self.cluster)
         try:
             self._mark("injecting")
-            self.inject()
+            if NO_BITE_VARIABLE not in os.environ:
+                self.inject()
         except BaseException:
             self.heal()
             raise
@@ -107,6 +112,8 @@ class Fault(ABC):
         if self._record is None:
             return
         self._mark("healing")
+        if NO_HEALING_VARIABLE in os.environ:
+            return
         self.undo(self._record, self.cluster, self.deadlines)
         self._mark("healed")
         self._record.remove(self.cluster)
