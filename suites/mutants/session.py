@@ -15,6 +15,7 @@ from suites.harness.deadlines import Deadlines
 from suites.harness.errors import HarnessError, Refused
 from suites.harness.faults.base import check_allowed
 from suites.harness.faults.changes import ChangeValues, PatchObject, TargetChange
+from suites.harness.faults.records import UndoRecord
 from suites.harness.faults.standing import settle
 from suites.harness.faults.undo import replay
 from suites.harness.turns import turn
@@ -46,10 +47,7 @@ class Session:
     def begin(self) -> None:
         """Take off what a session that was killed left on the target, then write down what is there."""
         with self._alone():
-            healed, held = replay(self.cluster, self.deadlines, only_abandoned=True)
-            for record in healed:
-                self.say(f"took off what an earlier run left: {record.kind} on {record.component} ({record.name})")
-            if held:
+            if held := self._take_off("an earlier run"):
                 names = ", ".join(f"{record.kind} of process {record.pid} on {record.host}" for record in held)
                 raise Refused(f"somebody else's fault is on the target: {names}; see `python -m suites.undo`")
             self.run.describe(
@@ -91,6 +89,13 @@ class Session:
         self.say(f"restored ({time.monotonic() - started:.0f} s in all); checks' output: {judged.log}")
         return matrix.rows_of(mutant, judged.verdicts)
 
+    def _take_off(self, whose: str) -> list[UndoRecord]:
+        """Undo what whoever is gone left on the target; returns what somebody still holds."""
+        healed, held = replay(self.cluster, self.deadlines, only_abandoned=True)
+        for record in healed:
+            self.say(f"took off what {whose} left: {record.kind} on {record.component} ({record.name})")
+        return held
+
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """A turn at the target that nobody shares, from before it is broken until it is restored."""
@@ -105,7 +110,11 @@ class Session:
         """The target broken, and as it was when the block is over. Raises TargetLeftBroken when it is not."""
         if isinstance(mutant.change, Environment):
             settle(self.cluster, self.deadlines)
-            yield "the target is as it was"
+            try:
+                yield "the target is as it was"
+            finally:
+                # The instrument may be one that does not heal.
+                self._take_off("its checks")
             return
         with HistoryWriter(self.run.evidence_dir(mutant.name) / "history.jsonl") as history:
             change = self._change(mutant, history)

@@ -85,6 +85,24 @@ def test_a_broken_instrument_leaves_the_target_alone(cluster: ToyCluster, tmp_pa
     assert seen == ["right"] and [row.ok for row in made.rows] == [True]
 
 
+def test_what_an_instrument_that_does_not_heal_left_is_taken_off(cluster: ToyCluster, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def unhealed(mutant: Mutant, *, into: Path, **_: object) -> Judged:
+        with HistoryWriter(into.parent / "history.jsonl") as history:
+            change = made._change(broken(), history)
+            change.__enter__()
+        assert change._record is not None
+        # No process can have this number: it is beyond the kernel's limit.
+        replace(change._record, pid=2**22 + 1).write(cluster)
+        return Judged(verdicts=(verdict("inconclusive"),), exit_code=1, log=into / mutant.name)
+
+    made = session(cluster, tmp_path, unhealed, said)
+    made.go_through([replace(plain("inconclusive"), change=Environment(variables={"HEAL": "no"}))], keep_going=False)
+    assert [row.ok for row in made.rows] == [True] and cluster.app["key"] == "right" and not cluster.kept
+    assert any(line.startswith("took off what its checks left: patch_object on app") for line in said)
+
+
 @pytest.mark.parametrize(("keep_going", "judged"), [(False, 1), (True, 2)])
 def test_after_a_surprise_it_goes_on_only_when_told(
     cluster: ToyCluster, tmp_path: Path, keep_going: bool, judged: int
