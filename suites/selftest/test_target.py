@@ -48,11 +48,29 @@ def test_what_may_be_broken_is_nothing_unless_it_is_said(tmp_path: Path) -> None
         (WHOLE.replace("app=a", ""), "the selector is empty"),
         (WHOLE.replace(', selector = "app=a"', ""), "must have exactly kind, name, selector"),
         (WHOLE + "[faults]\nmay_break = ['db']\n", "names db, which is no component"),
+        (WHOLE.replace('"app=a"', '"app=a", replicas = 3'), "must have exactly kind, name, selector, and possibly"),
+        (WHOLE.replace('"app=a"', '"app=a", roles = { primary = "" }'), "roles must give each role a selector"),
+        (WHOLE.replace('"app=a"', '"app=a", roles = "primary"'), "roles must give each role a selector"),
+        (WHOLE + "[nodes]\nprovider = 'aws'\n", "'aws' is not allowed; allowed: kind, none, module:Class"),
     ],
 )
 def test_a_wrong_description_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(TargetError, match=says):
         Target.load(written(tmp_path, text))
+
+
+def test_a_role_is_found_by_its_own_selector_beside_the_components(tmp_path: Path) -> None:
+    text = WHOLE.replace('"app=a"', '"app=a", roles = { primary = "role=p" }')
+    app = Target.load(written(tmp_path, text)).component("app")
+    assert (app.selector_of(None), app.selector_of("primary")) == ("app=a", "app=a,role=p")
+    with pytest.raises(TargetError, match="a has no role 'replica'; it has primary"):
+        app.selector_of("replica")
+
+
+def test_nobody_takes_a_node_away_unless_it_is_said(tmp_path: Path) -> None:
+    assert Target.load(written(tmp_path, WHOLE)).node_provider == "none"
+    named = Target.load(written(tmp_path, WHOLE + "[nodes]\nprovider = 'our.nodes:Ec2Nodes'\n"))
+    assert named.node_provider == "our.nodes:Ec2Nodes"
 
 
 def test_an_unknown_name_tells_those_there_are() -> None:

@@ -28,6 +28,8 @@ class ToyNodes:
     beats_stop: bool = False
     # Why a pod may not be evicted, by its name.
     budgets: dict[str, str] = field(default_factory=dict)
+    # After so many refusals they refuse no more.
+    gives_way_after: int = 1_000_000
     forbidden: str = ""
     done: list[str] = field(default_factory=list)
     evicted: Callable[[Pod], None] = lambda _: None
@@ -64,7 +66,9 @@ class ToyNodes:
         self.change(name, is_cordoned=False)
 
     def evict(self, pod: Pod, *, dry_run: bool = False) -> str | None:
-        refusal = self.budgets.get(pod.name)
+        refusal = self.budgets.get(pod.name) if self.gives_way_after else None
+        if refusal is not None:
+            self.gives_way_after -= 1
         if not dry_run and refusal is None:
             self.done.append(f"evict {pod.name}")
             self.evicted(pod)
