@@ -103,6 +103,10 @@ class Postgres:
             raise ClientError(f"{len(found)} instances call themselves primary: {', '.join(found) or 'none'}")
         return found[0]
 
+    def promote(self, instance: str) -> None:
+        """End a standby's recovery, past whoever decides on that: it takes writes from then on."""
+        self._value(instance, "select pg_promote(true, 10)")
+
     def failover_decided_at(self) -> float | None:
         """When the operator last chose another primary, as it says itself; None where there is no such operator."""
         component = self._target.component(COMPONENT)

@@ -20,6 +20,7 @@ from suites.harness.faults.nodes import PauseNode, StopNode
 from suites.harness.faults.partition import Partition
 from suites.harness.faults.pods import KillProcess
 from suites.harness.faults.policy import PolicyPartition
+from suites.harness.faults.promotion import PromoteStandby
 from suites.harness.faults.records import UndoRecord, left_records
 from suites.harness.faults.rollout import RollingRestart
 
@@ -38,6 +39,7 @@ KINDS: dict[str, type[Fault]] = {
         PatchObject,
         PauseNode,
         PolicyPartition,
+        PromoteStandby,
         RollingRestart,
         SlowDependency,
         SlowNetwork,
