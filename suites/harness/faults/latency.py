@@ -32,11 +32,10 @@ print(min(taken) * 1000)
 """
 # A chain that nothing leads to: the kernel says whether it knows such rules, and no packet gets there.
 _CAN_QUEUE = """
-iptables -w 5 -t mangle -N {table} && iptables -w 5 -t mangle -A {table} -j NFQUEUE --queue-num 1 --queue-bypass
+chain=sre_$$
+iptables -w 5 -t mangle -N $chain && iptables -w 5 -t mangle -A $chain -j NFQUEUE --queue-num 1 --queue-bypass
 known=$?
-iptables -w 5 -t mangle -F {table}; iptables -w 5 -t mangle -X {table}
-{drop_empty}
-exit $known
+iptables -w 5 -t mangle -F $chain; iptables -w 5 -t mangle -X $chain
 """
 # iptables leaves its table behind when the last rule is gone; whoever has rules in it keeps it.
 _DROP_EMPTY = r"""
@@ -167,7 +166,7 @@ chain outgoing {{
 
     def _check_support(self) -> None:
         try:
-            self.run(_CAN_QUEUE.format(table="sre_probe", drop_empty=_DROP_EMPTY))
+            self.run(f"{_CAN_QUEUE}{_DROP_EMPTY}exit $known")
         except ClientError as error:
             raise Unsupported(f"the kernel of {self.victims} has no queue for packets (NFQUEUE): {error}") from error
 

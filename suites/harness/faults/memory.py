@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from suites.harness.clients.kubernetes import Cluster
 from suites.harness.clients.objects import Pod
 from suites.harness.deadlines import Deadlines
-from suites.harness.errors import FaultError, NotReached, Unsupported
+from suites.harness.errors import ClientError, FaultError, NotReached, Unsupported
 from suites.harness.faults.base import Fault
 from suites.harness.faults.processes import signallable
 from suites.harness.faults.records import UndoRecord
@@ -150,7 +151,9 @@ class OutOfMemory(Fault):
         there = {container.container_id for pod in cluster.pods(record.component) for container in pod.containers}
         if details["container_id"] in there:
             words = [str(details["main"]), str(details["adjustment"]), details["token"]]
-            cluster.exec(details["pod"], details["container"], ["sh", "-c", _GIVE_BACK, "sh", *words])
+            # Its kubelet may not have noticed yet that it has ended.
+            with contextlib.suppress(ClientError):
+                cluster.exec(details["pod"], details["container"], ["sh", "-c", _GIVE_BACK, "sh", *words])
         until_noticed(cluster, [details["container_id"]], within=deadlines.exit_noticed_s)
         until_recovered(cluster, [record.component], deadlines)
 
