@@ -107,7 +107,8 @@ def after_experiment_control(
         state["witness"] = opened.witness
         verdicts = _judge(opened, judged, found, doubts)
         is_success = all(verdict.word == "pass" for verdict in verdicts)
-        is_success &= _is_believed({name: found.get(name, _NOTHING) for name in measured}, doubts)
+        # What is wrong with the experiment as a whole, its verdicts have said.
+        is_success &= _is_believed({name: found.get(name, _NOTHING) for name in measured}, () if judged else doubts)
     except Exception:
         logger.exception("the experiment ended without its verdicts")
         raise
@@ -161,7 +162,7 @@ def _judge(opened: Opened, judged: Judged, found: Mapping[str, Measurement], dou
 
 
 def _is_believed(measured: Mapping[str, Measurement], doubts: Sequence[str]) -> bool:
-    """Say what was measured and is not judged; whether there is no doubt about any of it, nor about the experiment."""
+    """Say what was measured and is not judged; whether there is no doubt, neither about it nor otherwise."""
     for name, each in measured.items():
         logger.info(f"{name}: {quantity(each.value, each.unit)}, which nobody has promised anything about")
     every = list(dict.fromkeys([*doubts, *(doubt for each in measured.values() for doubt in each.doubts)]))
