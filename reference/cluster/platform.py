@@ -99,7 +99,9 @@ def _that_survives(deployment: str) -> str:
     # A tenth of a core, as shipped, makes every failover and every start wait for the next slice of CPU.
     del pod["containers"][0]["resources"]["limits"]["cpu"]
     # Never both on one node while there are two, the control plane's included: that is what the second one is for.
-    pod["tolerations"] = [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}]
+    pod["tolerations"] = [
+        {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}
+    ]
     pod["topologySpreadConstraints"] = [
         {
             "maxSkew": 1,
