@@ -49,7 +49,7 @@ def node_lost(
 ) -> Measurement:
     with traffic("search", "write") as flow:
         flow.until_steady(for_s=10)
-        with fault("pause_node", "postgresql", role="primary", for_s=GONE_FOR_S) as loss:
+        with fault("stop_node", "postgresql", role="primary", for_s=GONE_FOR_S) as loss:
             loss.observed()
             recovered = flow.recovers(for_s=5, within_s=RECOVERED_WITHIN_S)
         flow.run_on(for_s=20)
