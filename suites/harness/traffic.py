@@ -93,10 +93,6 @@ class Traffic:
         )
 
 
-# The name that experiments and load checks know it by.
-SearchTraffic = Traffic
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """What the clients of each journey need to know."""

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from suites.harness.clients.kubernetes import Cluster
     from suites.harness.deadlines import Deadlines
     from suites.harness.faults.rollout import RollingRestart
-    from suites.harness.traffic import SearchTraffic
+    from suites.harness.traffic import Traffic
 
 
 @pytest.mark.load
 @pytest.mark.disruptive
 @pytest.mark.objective("rollout.failed_requests")
 def test_no_request_fails_while_the_app_is_rolled_out(
-    search_traffic: SearchTraffic, app_restart: RollingRestart, history: Recording, judge: Judge
+    search_traffic: Traffic, app_restart: RollingRestart, history: Recording, judge: Judge
 ) -> None:
     """Every search is answered while all app pods are replaced, on new and on reused connections."""
     with search_traffic:

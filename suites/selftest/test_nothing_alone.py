@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments.controls.verdict import CHECKERS
+from experiments.measures import MEASURES, names_of
 from reports import objectives
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,8 +58,10 @@ def test_every_experiment_has_a_hypothesis_heals_and_ends_with_a_verdict(path: P
     (control,) = experiment["controls"]
     assert control["provider"]["module"] == "experiments.controls.verdict"
     arguments = control["provider"]["arguments"]
-    assert arguments["objective"] in objectives.load()
-    assert arguments["checker"] in CHECKERS
+    judged, measured = arguments.get("judged", {}), arguments.get("measured", [])
+    assert judged or measured
+    assert set(judged) <= set(objectives.load())
+    assert {*names_of(judged), *measured} <= set(MEASURES)
     for probe in experiment["steady-state-hypothesis"]["probes"]:
         assert not isinstance(probe["tolerance"], list), "its meaning would change with the value's type"
 
