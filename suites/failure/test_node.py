@@ -45,7 +45,11 @@ def test_the_gap_over_ten_nodes_lost(node_lost: Measurement, benchmark: Benchmar
 
 @pytest.fixture
 def node_lost(
-    traffic: Callable[..., Traffic], fault: Callable[..., Fault], ledger: Ledger, history: Recording
+    primary_on_worker: str,
+    traffic: Callable[..., Traffic],
+    fault: Callable[..., Fault],
+    ledger: Ledger,
+    history: Recording,
 ) -> Measurement:
     with traffic("search", "write") as flow:
         flow.until_steady(for_s=10)
@@ -62,6 +66,7 @@ def node_lost(
         guards={"write_gap_s": writes.value, "lost_writes": lost.value},
         doubts=tuple(dict.fromkeys((*searches.doubts, *writes.doubts, *lost.doubts))),
         facts={
+            "primary_before": primary_on_worker,
             "recovered_without_the_node": recovered,
             "searches": searches.facts,
             "writes": writes.facts,
