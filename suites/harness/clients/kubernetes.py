@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -242,6 +243,21 @@ class Cluster:
             )
         found: dict[str, Any] = json.loads(response.data)
         return found
+
+    def hand_over(self, component: str, pod: str) -> None:
+        """Ask the database's operator to make that instance the primary, the way its own tool does."""
+        name = self.target.component(component).name
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        wish = {
+            "targetPrimary": pod,
+            "targetPrimaryTimestamp": now,
+            "phase": "Switchover in progress",
+            "phaseReason": f"Switching over to {pod}",
+        }
+        with named(f"hand {name} over to {pod}"):
+            self._custom.patch_namespaced_custom_object_status(
+                *_CNPG, self.namespace, "clusters", name, {"status": wish}, _request_timeout=CALL_ANSWERED_S
+            )
 
     def write_note(self, name: str, labels: dict[str, str], text: str) -> None:
         """Keep a text in the namespace, as a ConfigMap; an existing note of that name is replaced."""
