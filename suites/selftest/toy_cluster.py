@@ -90,6 +90,7 @@ class ToyCluster:
     # What the workload makes in place of a pod that was deleted; None: nothing.
     remake: Callable[[Pod], Pod | None] = lambda gone: replace(gone, uid=f"{gone.uid}+")
     forbidden: str = ""
+    hands_over: bool = True
     nodes: ToyNodes = field(default_factory=ToyNodes)
     kept: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
@@ -142,6 +143,11 @@ class ToyCluster:
         """The pod is gone, and its workload has made what it makes."""
         made = self.remake(pod)
         self.pods_there = [entry for entry in self.pods_there if entry.uid != pod.uid] + ([made] if made else [])
+
+    def hand_over(self, component: str, pod: str) -> None:
+        self.done.append(f"hand {component} over to {pod}")
+        if self.hands_over:
+            self.roles = {name: "primary" if name == pod else "replica" for name in self.roles}
 
     def readiness(self, component: str) -> Readiness:
         ready = [pod for pod in self.pods(component) if pod.is_ready]
