@@ -10,8 +10,10 @@ from chaosk8s.pod import probes  # type: ignore[import-untyped]
 from kubernetes.config import kube_config
 
 from experiments.stage import stage
+from suites.harness.clients.sql import Postgres
 from suites.harness.faults.records import left_records
 from suites.harness.target import Target
+from suites.harness.wait import until
 
 
 def component_is_ready(component: str) -> bool:
@@ -41,6 +43,22 @@ def pods_are_ready(component: str) -> bool:
                 secrets={"KUBERNETES_CONTEXT": target.context},
             )
         )
+
+
+def every_instance_follows() -> bool:
+    """Every PostgreSQL instance has all that the primary has. One that does not follow it may well be called ready."""
+    here = stage()
+    postgres = Postgres(here.cluster)
+    primary = postgres.primary()
+    position = postgres.written_up_to(primary)
+    instances = [pod.name for pod in postgres.pods()]
+    until(
+        lambda: [name for name in instances if name != primary and not postgres.has_replayed(name, position)],
+        where=lambda behind: not behind,
+        within=here.deadlines.call_answered_s,
+        what=f"every instance at {position}, where {primary} is",
+    )
+    return len(instances) >= postgres.instances_wanted
 
 
 def platform_is_ready() -> bool:
