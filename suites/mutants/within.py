@@ -24,6 +24,8 @@ def pytest_configure() -> None:
 
     # The parent has the target alone; another wait for it would never end.
     vars(target)["turn"] = _turn_of_the_parent
+    # What a shell started in the background ignores interruptions, and so does all that it starts; these must heal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lifeline = int(os.environ[LIFELINE_VARIABLE])
     threading.Thread(target=_end_with_parent, args=[lifeline], name="lifeline", daemon=True).start()
 

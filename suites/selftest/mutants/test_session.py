@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -215,11 +216,16 @@ def test_checks_end_when_whoever_made_the_mutant_is_gone(tmp_path: Path) -> None
         "    while True: time.sleep(0.05)\n"
     )
     lifeline, held = os.pipe()
-    checks = subprocess.Popen(  # noqa: S603 fixed words
-        [sys.executable, "-m", "pytest", "-p", "suites.mutants.within", "-q", str(file)],
-        cwd=REPOSITORY, env={**os.environ, LIFELINE_VARIABLE: str(lifeline)}, pass_fds=[lifeline],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    # As a shell does it to what it starts in the background.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        checks = subprocess.Popen(  # noqa: S603 fixed words
+            [sys.executable, "-m", "pytest", "-p", "suites.mutants.within", "-q", str(file)],
+            cwd=REPOSITORY, env={**os.environ, LIFELINE_VARIABLE: str(lifeline)}, pass_fds=[lifeline],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
     os.close(lifeline)
     try:
         until(lambda: (tmp_path / "begun").exists(), within=30, what="the check begun")
