@@ -23,7 +23,6 @@ class Aftermath:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._looked_until = 0.0
 
     @cached_property
     def history(self) -> History:
@@ -40,22 +39,20 @@ class Aftermath:
         """How often each database instance has each id that was written."""
         return self._ledger.stored()
 
-    @cached_property
+    @property
     def scrapes(self) -> list[ScrapeRow]:
         """Every scrape that was submitted, once all are over or the deadline is."""
-        scrapes = self._ledger.scrapes()
-        self._looked_until = time.time()
-        return scrapes
+        return self._looked[0]
+
+    @property
+    def looked_until(self) -> float:
+        """Until when it was looked for the end of scrapes."""
+        return self._looked[1]
 
     @property
     def completed_at(self) -> list[float]:
         """When each scrape that completed did so."""
         return [each.finished_at for each in self.scrapes if each.status == "completed" and each.finished_at]
-
-    @property
-    def looked_until(self) -> float:
-        """Until when it was looked for the end of scrapes."""
-        return self._looked_until
 
     @cached_property
     def pages_served(self) -> Mapping[str, Mapping[str, str]]:
@@ -87,6 +84,10 @@ class Aftermath:
             return self._stage.witness.testify(fault=injecting.fault if injecting else None)
         except HarnessError as error:
             return {"unread": [str(error)]}
+
+    @cached_property
+    def _looked(self) -> tuple[list[ScrapeRow], float]:
+        return self._ledger.scrapes(), time.time()
 
     @property
     def _ledger(self) -> Ledger:

@@ -64,8 +64,9 @@ def _lost_tasks(seen: Aftermath) -> Measurement:
 
 
 def _first_task_after_s(seen: Aftermath) -> Measurement:
-    completed_at = seen.completed_at
-    return outage.first_task_after_s(seen.history, completed_at, looked_until=seen.looked_until, doubts=seen.doubts)
+    return outage.first_task_after_s(
+        seen.history, seen.completed_at, looked_until=seen.looked_until, doubts=seen.doubts
+    )
 
 
 def _writes_recovered_s(seen: Aftermath) -> Measurement:

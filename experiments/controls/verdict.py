@@ -80,6 +80,7 @@ def before_experiment_control(
         raise InterruptExecution(str(error)) from error
     evidence = run.evidence_dir(f"experiment.{context['title']}")
     _opened = Opened(run=run, evidence=evidence, check=f"experiment: {context['title']}", started_at=time.time())
+    logger.info(f"run {_shown(run.path)} waits for its turn alone at the target")
     try:
         here = stage.set_up(evidence / "history.jsonl", seed=seed)
         run.describe(
@@ -88,6 +89,12 @@ def before_experiment_control(
     except (HarnessError, RunError) as error:
         _opened.trouble.append(f"not set up: {error}")
         raise InterruptExecution(str(error)) from error
+
+
+def after_activity_control(state: Mapping[str, Any] | None, **_: object) -> None:
+    """End the experiment, with its rollbacks, on SIGTERM: chaostoolkit takes it for a failure of one activity."""
+    if any(InterruptExecution.__name__ in line for line in (state or {}).get("exception", ())):
+        raise InterruptExecution("SIGTERM")
 
 
 def after_experiment_control(

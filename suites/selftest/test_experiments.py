@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -127,6 +128,14 @@ def press_ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
+def get_sigterm() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def never_played() -> None:
+    raise AssertionError("the experiment went on")
+
+
 SEARCHES = activity(HERE, "start_searches")
 KILL = activity(FAULTS, "kill_process", component="app")
 
@@ -181,10 +190,12 @@ def test_a_verdict_tells_what_a_second_witness_saw(cluster: PlayedOn, run: Run) 
     assert verdict.facts["witness"]["victims"] == ["app"] and verdict.fault and cluster.done
 
 
-def test_ctrl_c_in_the_midst_of_a_fault_heals_it(cluster: PlayedOn, run: Run) -> None:
+@pytest.mark.parametrize("interruption", ["press_ctrl_c", "get_sigterm"])
+def test_an_interruption_in_the_midst_of_a_fault_heals_it(cluster: PlayedOn, run: Run, interruption: str) -> None:
     judged = {"failure.app_pod_gap_s": {"measure": "longest_gap"}}
-    told = play([SEARCHES, KILL, activity(HERE, "press_ctrl_c")], judged=judged)
-    assert told["status"] == "interrupted"
+    told = play([SEARCHES, KILL, activity(HERE, interruption), activity(HERE, "never_played")], judged=judged)
+    assert told["status"] == "interrupted" and len(told["run"]) == 3
+    assert [entry["status"] for entry in told["rollbacks"]] == ["succeeded"]
     assert cluster.done and not cluster.kept
     (verdict,) = run.verdicts()
     assert verdict.word == "inconclusive" and "the experiment was interrupted" in verdict.reason
