@@ -133,6 +133,7 @@ def test_a_lost_node_is_proved_by_its_kubelet_and_comes_back(
     provider = provided(monkeypatch, cluster)
     with made(kind, cluster, for_s=60, history=marks) as fault:
         assert fault.name == f"node w0, with app-0, {loss} for 60 s"
+        assert fault.expires_after_s == (60 if loss == "paused" else 75)
         assert fault.lost.pods == ("app-0",)
         assert fault.observed() == "the API server does not reach the kubelet of w0, but that of cp, w1"
         cluster.nodes.change("w0", is_ready=False)

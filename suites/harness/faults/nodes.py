@@ -37,6 +37,8 @@ class NodeLoss(Fault):
     """
 
     loss: ClassVar[Loss]
+    # How long it takes from when it comes back until its kubelet answers again.
+    back_within_s: ClassVar[float] = 0
 
     _lost: Lost | None = None
 
@@ -57,7 +59,7 @@ class NodeLoss(Fault):
 
     @property
     def expires_after_s(self) -> float:
-        return self._for_s
+        return self._for_s + self.back_within_s
 
     def select(self) -> Mapping[str, Any]:
         # First: what nobody can take away need not be chosen.
@@ -143,6 +145,8 @@ class StopNode(NodeLoss):
 
     kind = "stop_node"
     loss = "stopped"
+    # It boots: systemd, the container runtime, the kubelet.
+    back_within_s = 15
 
     @classmethod
     def until_pods_are_told(cls, record: UndoRecord, cluster: Cluster, deadlines: Deadlines) -> None:
