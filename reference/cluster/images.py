@@ -50,6 +50,8 @@ SERVICES = (
 )
 # Our own code: loaded into running nodes, so that an edit costs one small import.
 OWN = ("searchapp", "searchengine", "demosite")
+# The part of `reference/` that each of them carries beside its own.
+SHARED = "serving"
 # What the suites bring into pods: loaded as well, into every node.
 TOOLS = ("faults",)
 
@@ -95,7 +97,7 @@ def _key(name: str) -> str:
     if recipe.set is not None:
         parts.append(debian.set_key(recipe.set))
     if recipe.source:
-        parts.append(REPOSITORY / "reference" / recipe.source)
+        parts += [REPOSITORY / "reference" / part for part in (recipe.source, SHARED)]
     return key_of(*parts)
 
 
@@ -142,7 +144,8 @@ def _make(name: str, folder: Path) -> None:
         context["requirements.txt"] = requirements
         context["wheelhouse"] = wheels.wheelhouse(name, requirements)
         context["reference/__init__.py"] = REPOSITORY / "reference" / "__init__.py"
-        context[f"reference/{recipe.source}"] = REPOSITORY / "reference" / recipe.source
+        for part in (recipe.source, SHARED):
+            context[f"reference/{part}"] = REPOSITORY / "reference" / part
     for extra in _build_folder(name).iterdir():
         if extra.name not in ("Dockerfile", "requirements.txt", "requirements.in", "README.md"):
             context[extra.name] = extra

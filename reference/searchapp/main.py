@@ -27,6 +27,7 @@ from reference.searchapp.stores.limits import Limiter
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.sites import KnownSites
 from reference.searchapp.tasks.outbox import Outbox
+from reference.serving.wholeanswers import WholeAnswers
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def serve(settings: Settings, *, host: str = "0.0.0.0", port: int = PORT) -> Non
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=WholeAnswers,
         ws="none",
         log_config=None,
         access_log=False,

@@ -28,6 +28,7 @@ from reference.searchengine.keys import Keys
 from reference.searchengine.paths import Paths
 from reference.searchengine.routes import Routes
 from reference.searchengine.writer import ACKNOWLEDGED, POKE
+from reference.serving.wholeanswers import WholeAnswers
 
 _log = logging.getLogger("searchengine.server")
 # A writer that is killed loses nothing; this is only so that a short task need not be done twice.
@@ -88,7 +89,7 @@ class Server:
             application,
             host=self._options.host,
             port=self._options.port,
-            http="httptools",
+            http=WholeAnswers,
             ws="none",
             lifespan="off",
             interface="asgi3",

@@ -25,14 +25,13 @@ from reference.searchapp.stores import fallback
 from reference.searchapp.stores.breaker import Unavailable
 from reference.searchapp.stores.cache import (
     Answer,
-    Generations,
     LocalAnswers,
     SharedAnswers,
     answer_key,
-    generation_key,
 )
 from reference.searchapp.stores.database import OutcomeUnknown
 from reference.searchapp.stores.engine import Found, NoIndex
+from reference.searchapp.stores.generations import Generations, generation_key
 from reference.searchapp.stores.limits import Limiter, retry_after_s
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.redis import Command
@@ -102,7 +101,7 @@ class SearchEndpoint:
         self._sites = sites
         self._wire = wire
         self._limiter = Limiter(stores.redis, kind="search", per_minute=settings.rate_limit_search_per_minute)
-        self._generations = Generations()
+        self._generations = Generations(stores.redis)
         self._local = LocalAnswers()
         self._computing: dict[tuple[str, str | None], asyncio.Task[Answer]] = {}
         self._shared = SharedAnswers(stores.redis)

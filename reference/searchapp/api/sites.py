@@ -19,7 +19,7 @@ from reference.searchapp.api.errors import ApiError
 from reference.searchapp.api.shapes import Failure, NewSite, PageList, SiteList, SiteShape
 from reference.searchapp.models import Page, Site
 from reference.searchapp.stores.breaker import Unavailable
-from reference.searchapp.stores.cache import GENERATION_TRUST_S, new_generation
+from reference.searchapp.stores.generations import GENERATION_TRUST_S, new_generation
 from reference.searchapp.tasks.addresses import Refused, check_base_url
 
 _FAILURES: dict[int | str, dict[str, Any]] = {code: {"model": Failure} for code in (401, 404, 409, 422, 429, 503)}

@@ -1,14 +1,8 @@
-"""Answers of searches: a small store in the process in front of Redis, both valid for one generation of a site.
-
-A generation is a random token in Redis that each completed scrape and each deletion replaces. A replica trusts the one
-it read for at most GENERATION_TRUST_S; whoever changes a site replaces the token and waits that long before it says
-"done", so that nobody is given an older answer after that. Where the token cannot be read nothing is served from cache.
-"""
+"""Answers of searches: a small store in the process in front of Redis, both valid for one generation of a site."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import struct
 import time
 from collections import OrderedDict
@@ -18,7 +12,6 @@ from dataclasses import dataclass
 from reference.searchapp.stores.breaker import Unavailable
 from reference.searchapp.stores.redis import Command, Redis
 
-GENERATION_TRUST_S = 0.25
 _LOCAL_BYTES = 32 * 1024 * 1024
 # Answers are sent on together: a write of its own for each costs more than the few milliseconds are worth.
 _GATHER_S = 0.02
@@ -44,28 +37,6 @@ class Answer:
         if of_generation.rstrip(b"\0").decode() != generation or expires_at < time.time():
             return None
         return cls(raw[_HEAD.size :], has_results, degraded, expires_at)
-
-
-class Generations:
-    """Which generation of each site this replica has seen, and how long ago."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[str, float]] = {}
-
-    def current(self, site_id: str) -> str | None:
-        """The site's generation if it was read recently enough, else None: read it again."""
-        seen = self._seen.get(site_id)
-        if seen is None or time.monotonic() - seen[1] > GENERATION_TRUST_S:
-            return None
-        return seen[0]
-
-    def learned(self, site_id: str, raw: bytes | None, asked_at: float) -> str:
-        """Take over what Redis said to a question sent at `asked_at` (monotonic)."""
-        generation = raw.decode() if raw else "0"
-        if len(self._seen) > 10_000:
-            self._seen.clear()
-        self._seen[site_id] = (generation, asked_at)
-        return generation
 
 
 class LocalAnswers:
@@ -121,14 +92,5 @@ class SharedAnswers:
             await self._redis.call(*commands)
 
 
-def generation_key(site_id: str) -> str:
-    return f"generation:{site_id}"
-
-
 def answer_key(key: str) -> str:
     return f"answer:{key}"
-
-
-def new_generation(site_id: str) -> Command:
-    """The command that makes every cached answer of a site invalid."""
-    return ("SET", generation_key(site_id), secrets.token_hex(8))

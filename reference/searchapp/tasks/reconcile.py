@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reference.searchapp.settings import Settings
 from reference.searchapp.stores.breaker import Unavailable
-from reference.searchapp.stores.cache import new_generation
 from reference.searchapp.stores.database import OutcomeUnknown
+from reference.searchapp.stores.generations import new_generation
 from reference.searchapp.stores.indexing import Indexer, IndexRefused
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.tasks.pages import StoredPage

@@ -20,8 +20,8 @@ from reference.searchapp import metrics
 from reference.searchapp.settings import Settings
 from reference.searchapp.stores import scrapes
 from reference.searchapp.stores.breaker import Unavailable
-from reference.searchapp.stores.cache import GENERATION_TRUST_S, new_generation
 from reference.searchapp.stores.database import OutcomeUnknown
+from reference.searchapp.stores.generations import GENERATION_TRUST_S, new_generation
 from reference.searchapp.stores.indexing import Indexer, IndexRefused
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.scrapes import ATTEMPTS_MOST, Claim, LeaseLost

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from reference.searchapp.stores.cache import Answer, Generations, LocalAnswers
+from reference.searchapp.stores.cache import Answer, LocalAnswers
 
 
 def _answer(body: bytes = b"{}", *, ttl_s: float = 60.0) -> Answer:
@@ -39,12 +39,3 @@ def test_an_answer_survives_redis_in_its_own_generation_and_time() -> None:
     assert Answer.unpacked(answer.packed("0"), "0") == answer
     assert Answer.unpacked(answer.packed("0"), "1") is None
     assert Answer.unpacked(_answer(ttl_s=-1).packed("0"), "0") is None
-
-
-def test_a_generation_is_trusted_for_a_moment_only() -> None:
-    generations = Generations()
-    assert generations.current("s") is None
-    assert generations.learned("s", None, time.monotonic()) == "0"
-    assert generations.current("s") == "0"
-    generations.learned("s", b"abc", time.monotonic() - 1)
-    assert generations.current("s") is None
