@@ -39,7 +39,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     # On its own: it imports a package whose name differs from another's in case only.
     "storage": {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
-    "skipper": {"skipper": "github.com/zalando/skipper/cmd/skipper"},
+    "skipper": {"skipper": "./ingress"},
     "prometheus": {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
 }
 # Prometheus with no service discovery but Kubernetes': a fifth of the compiling.

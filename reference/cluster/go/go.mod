@@ -354,7 +354,7 @@ require (
 	github.com/sethvargo/go-password v0.3.1 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
 	github.com/shurcooL/httpfs v0.0.0-20230704072500-f1e31cf0ba5c // indirect
-	github.com/sirupsen/logrus v1.9.4 // indirect
+	github.com/sirupsen/logrus v1.9.4
 	github.com/soheilhy/cmux v0.1.5 // indirect
 	github.com/sony/gobreaker v1.0.0 // indirect
 	github.com/sourcegraph/conc v0.3.0 // indirect
@@ -392,7 +392,7 @@ require (
 	github.com/yashtewari/glob-intersection v0.2.0 // indirect
 	github.com/yookoala/gofast v0.8.0 // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect
-	github.com/zalando/skipper v0.22.0 // indirect
+	github.com/zalando/skipper v0.22.0
 	go.etcd.io/bbolt v1.4.3 // indirect
 	go.etcd.io/etcd/api/v3 v3.6.16 // indirect
 	go.etcd.io/etcd/client/pkg/v3 v3.6.16 // indirect
@@ -550,7 +550,6 @@ tool (
 	github.com/rancher/local-path-provisioner
 	github.com/tsenart/vegeta/v12
 	github.com/yannh/kubeconform/cmd/kubeconform
-	github.com/zalando/skipper/cmd/skipper
 	go.etcd.io/etcd/server/v3
 	helm.sh/helm/v3/cmd/helm
 	k8s.io/kube-state-metrics/v2
