@@ -255,7 +255,11 @@ class Writer:
 
     def _announce(self, folder: str) -> None:
         """Have the server open a new engine before anything is written to it: opening waits for a write to end."""
-        os.write(self._channel, f"open {folder}\n".encode())
+        try:
+            os.write(self._channel, f"open {folder}\n".encode())
+        except BrokenPipeError as error:
+            # Not the tasks' fault: who works next will do them.
+            raise SystemExit("the server is gone") from error
         while ACKNOWLEDGED not in (heard := os.read(self._channel, 4096)):
             if not heard:
                 raise SystemExit("the server is gone")
