@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
@@ -23,28 +22,47 @@ from reference.searchengine.words import fold
 _CACHED_BODY_BYTES = 16 << 20
 
 
+class Text:
+    """A text of a document in folded form, with a space at either end, and its different words once they are needed."""
+
+    __slots__ = ("_words", "folded")
+
+    def __init__(self, text: str) -> None:
+        self.folded = f" {fold(text)} "
+        self._words: frozenset[str] | None = None
+
+    @property
+    def words(self) -> frozenset[str]:
+        words = self._words
+        if words is None:
+            words = self._words = frozenset(self.folded.split())
+        return words
+
+
 class Document:
     """One document as it is shown, with what highlighting needs, made once."""
 
-    def __init__(self, number: int, key: int, body: bytes) -> None:
+    __slots__ = ("_texts", "key", "number", "size", "values")
+
+    def __init__(self, number: int, key: int, body: bytes, settings: Settings) -> None:
         self.number, self.key, self.size = number, key, len(body)
-        self.values: dict[str, Any] = orjson.loads(body)
-        self._folded: dict[str, str] = {}
-        self._words: dict[str, frozenset[str]] = {}
+        self.values = settings.shown(orjson.loads(body))
+        self._texts: dict[str, Text] = {}
 
-    def folded(self, text: str) -> str:
-        """A text of this document in folded form, with a space at either end."""
-        known = self._folded.get(text)
+    def text(self, value: str) -> Text:
+        """A text of this document."""
+        known = self._texts.get(value)
         if known is None:
-            known = self._folded[text] = f" {fold(text)} "
+            known = self._texts[value] = Text(value)
         return known
 
-    def words(self, text: str) -> frozenset[str]:
-        """The different words of a text of this document."""
-        known = self._words.get(text)
-        if known is None:
-            known = self._words[text] = frozenset(self.folded(text).split())
-        return known
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The engine's numbers of a query's best hits, and whether there are no more."""
+
+    numbers: list[int]
+    is_all: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +74,8 @@ class SearchedIndex:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     documents: dict[int, Document] = field(default_factory=dict)
     cached_bytes: int = 0
-    # Engine numbers of longer result lists by query: leafing through one does not start at the front each time.
-    lists: dict[str, list[int]] = field(default_factory=dict)
+    # By query: half of what the engine is asked was asked a minute ago, or is the next page of it.
+    rankings: dict[str, Ranking] = field(default_factory=dict)
 
 
 class Catalog:
@@ -157,7 +175,7 @@ class Catalog:
             }
             for number, key in zip(unknown, keys, strict=True):
                 if key in rows:
-                    self._keep(index, number, Document(rows[key]["number"], key, rows[key]["body"]))
+                    self._keep(index, number, Document(rows[key]["number"], key, rows[key]["body"], index.settings))
         return [cache[number] for number in numbers if number in cache]
 
     @staticmethod
@@ -174,7 +192,7 @@ class Catalog:
             "SELECT number, key, body FROM documents WHERE index_id = ? ORDER BY place LIMIT ? OFFSET ?",
             (index.row.id, limit, offset),
         ).fetchall()
-        return [Document(row["number"], row["key"], row["body"]) for row in rows]
+        return [Document(row["number"], row["key"], row["body"], index.settings) for row in rows]
 
     def field_distribution(self, row: IndexRow) -> dict[str, int]:
         """How many documents have each attribute; counted once for each state of the index."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from reference.searchengine.catalog import Document
+from reference.searchengine.catalog import Document, Text
 from reference.searchengine.query import Query, Term
 
 # A crop is looked for around so many places of the rarest word; a text that has it more often is about it anyway.
@@ -17,11 +17,8 @@ _MOST_ANCHORS = 8
 _WORD_LENGTH = 14
 
 
-class Match(NamedTuple):
-    """A stretch of text to mark. A tuple, because a search makes hundreds."""
-
-    start: int
-    end: int
+# A stretch of text to mark: where it starts and ends. Without a name, because a search makes hundreds.
+Match = tuple[int, int]
 
 
 class Needle(NamedTuple):
@@ -30,6 +27,13 @@ class Needle(NamedTuple):
     text: str
     marks: tuple[tuple[int, int], ...]
     term: int
+
+
+class Way(NamedTuple):
+    """What is done to an attribute: cropped to so many words (0 and None: not at all), its matches marked."""
+
+    crop: int | None
+    highlight: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,7 @@ class Marks:
     crop_marker: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A term, what it looks like in folded text, and the misspelt words that count as the term."""
 
     term: Term
@@ -61,18 +64,18 @@ def wanted_in(query: Query, misspelt_of: Callable[[Term], frozenset[str]]) -> li
     return wanted
 
 
-def needles(document: Document, text: str, wanted: Sequence[Wanted]) -> list[Needle]:
+def needles(text: Text, wanted: Sequence[Wanted]) -> list[Needle]:
     """What a text may hold of the query."""
     found: list[Needle] = []
-    for item in wanted:
-        if item.term.is_phrase:
-            found += _phrases(document.folded(text), item.term.words, item.exact.term)
+    for term, exact, misspelt in wanted:
+        if term.is_phrase:
+            found += _phrases(text.folded, term.words, exact.term)
             continue
-        found.append(item.exact)
-        if item.misspelt:
-            for meant in item.misspelt & document.words(text):
-                marked = min(len(item.term.words[0]), len(meant)) if item.term.is_prefix else len(meant)
-                found.append(Needle(f" {meant} ", ((0, marked),), item.exact.term))
+        found.append(exact)
+        if misspelt:
+            for meant in misspelt & text.words:
+                marked = min(len(term.words[0]), len(meant)) if term.is_prefix else len(meant)
+                found.append(Needle(f" {meant} ", ((0, marked),), exact.term))
     return found
 
 
@@ -93,45 +96,41 @@ def occurrences(folded: str, sought: Sequence[Needle], start: int, end: int) -> 
         at = find(text, start, high)
         while at >= 0:
             for offset, length in marks:
-                found.append(Match(at + offset, at + offset + length))
+                found.append((at + offset, at + offset + length))
             at = find(text, at + 1, high)
     found.sort()
     return found
 
 
-def formatted(
-    value: Any, document: Document, wanted: Sequence[Wanted], marks: Marks, crop: int | None, *, highlight: bool
-) -> Any:
+def formatted(value: Any, document: Document, wanted: Sequence[Wanted], marks: Marks, way: Way) -> Any:
     """A value as text to show; lists and objects keep their form."""
+    if isinstance(value, str):
+        return _shown(value, document, wanted, marks, way) if way.highlight or way.crop else value
     if isinstance(value, list):
-        return [formatted(item, document, wanted, marks, crop, highlight=highlight) for item in value]
+        return [formatted(item, document, wanted, marks, way) for item in value]
     if isinstance(value, dict):
-        return {key: formatted(item, document, wanted, marks, crop, highlight=highlight) for key, item in value.items()}
+        return {key: formatted(item, document, wanted, marks, way) for key, item in value.items()}
     if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = value if isinstance(value, str) else str(value)
-    if not highlight and not crop:
-        return text
-    sought, folded = needles(document, text, wanted), document.folded(text)
-    start, end = window(folded, sought, crop) if crop else (0, len(text))
-    shown = (
-        _highlighted(text, start, end, occurrences(folded, sought, start, end), marks) if highlight else text[start:end]
-    )
-    before = marks.crop_marker if start > 0 else ""
-    after = marks.crop_marker if end < len(text) else ""
-    return f"{before}{shown}{after}"
+    return formatted(str(value), document, wanted, marks, way)
 
 
-def _highlighted(text: str, start: int, end: int, hits: list[Match], marks: Marks) -> str:
-    pieces, at = list[str](), start
-    for hit in hits:
-        if hit.start < at or hit.end > end:
-            continue
-        pieces += (text[at : hit.start], marks.pre, text[hit.start : hit.end], marks.post)
-        at = hit.end
-    pieces.append(text[at:end])
+def _shown(value: str, document: Document, wanted: Sequence[Wanted], marks: Marks, way: Way) -> str:
+    text = document.text(value)
+    sought, folded = needles(text, wanted), text.folded
+    start, end = window(folded, sought, way.crop) if way.crop else (0, len(value))
+    pieces = [marks.crop_marker] if start > 0 else []
+    at = start
+    if way.highlight:
+        for first, last in occurrences(folded, sought, start, end):
+            if first >= at and last <= end:
+                pieces += (value[at:first], marks.pre, value[first:last], marks.post)
+                at = last
+    pieces.append(value[at:end])
+    if end < len(value):
+        pieces.append(marks.crop_marker)
     return "".join(pieces)
 
 
@@ -151,33 +150,34 @@ def window(folded: str, sought: Sequence[Needle], size: int) -> tuple[int, int]:
 
 def _best(folded: str, sought: Sequence[Needle], size: int) -> tuple[int, int] | None:
     """Around the rarest term: where most other terms are near it, then where they are closest, then the first place."""
-    counts = [(folded.count(needle.text), needle) for needle in sought]
-    present = [(count, needle) for count, needle in counts if count]
+    present = [(count, needle) for needle in sought if (count := folded.count(needle.text))]
     if not present:
         return None
-    _, anchor = min(present, key=itemgetter(0))
-    others = [needle for _, needle in present if needle.term != anchor.term]
+    letters, _, term = min(present, key=itemgetter(0))[1] if len(present) > 1 else present[0][1]
+    at = folded.find(letters)
+    others = [needle for _, needle in present if needle.term != term]
+    if not others:
+        return at, _end_of_word(folded, at + len(letters) - 1)
     best, best_score = (0, 0), (0, 0)
-    at = folded.find(anchor.text)
-    for _ in range(_MOST_ANCHORS if others else 1):
-        start, end, terms = at, _end_of_word(folded, at + len(anchor.text) - 1), {anchor.term}
-        for needle in others:
-            reach = size * _WORD_LENGTH // 4
-            after = folded.find(needle.text, end, end + reach)
-            before = folded.rfind(needle.text, max(start - reach, 0), start + 1)
+    reach = size * _WORD_LENGTH // 4
+    for _ in range(_MOST_ANCHORS):
+        start, end, terms = at, _end_of_word(folded, at + len(letters) - 1), {term}
+        for text, _, other in others:
+            after = folded.find(text, end, end + reach)
+            before = folded.rfind(text, max(start - reach, 0), start + 1)
             if after >= 0 and (before < 0 or after - end <= start - before):
-                reached = start, _end_of_word(folded, after + len(needle.text) - 1)
+                reached = start, _end_of_word(folded, after + len(text) - 1)
             elif before >= 0:
                 reached = before, end
             else:
                 continue
             if len(folded[reached[0] + 1 : reached[1] + 1].split()) <= size:
                 start, end = reached
-                terms.add(needle.term)
+                terms.add(other)
         score = (len(terms), start - end)
         if score > best_score or not best_score[0]:
             best, best_score = (start, end), score
-        at = folded.find(anchor.text, at + 1)
+        at = folded.find(letters, at + 1)
         if at < 0:
             break
     return best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reference.searchengine.words import fold
 
@@ -12,8 +12,7 @@ WORDS_LIMIT = 10
 _PIECE = re.compile(r"[^\W_]+|\"|-", re.UNICODE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(NamedTuple):
     """One word, or several that have to follow each other."""
 
     words: tuple[str, ...]
@@ -21,12 +20,11 @@ class Term:
     is_phrase: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """What is asked for and what is not wanted."""
 
     terms: tuple[Term, ...]
-    excluded: tuple[Term, ...] = field(default=())
+    excluded: tuple[Term, ...] = ()
 
 
 def parse(text: str) -> Query:

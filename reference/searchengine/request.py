@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from reference.searchengine.errors import bad_request, not_served
+from reference.searchengine.formatting import Marks, Way
 
 # What Meilisearch can be asked and the engine's wheel cannot answer.
 _NOT_SERVED = (
@@ -19,7 +21,11 @@ _KNOWN = frozenset(_NOT_SERVED) | {
     "q", "limit", "offset", "page", "hitsPerPage", "attributesToRetrieve", "attributesToHighlight", "attributesToCrop",
     "highlightPreTag", "highlightPostTag", "cropLength", "cropMarker", "showMatchesPosition", "matchingStrategy",
 }  # fmt: skip
-_NUMBERS = ("limit", "offset", "page", "hitsPerPage", "cropLength")
+_PLACE_NUMBERS = ("limit", "offset", "page", "hitsPerPage")
+_NUMBERS = (*_PLACE_NUMBERS, "cropLength")
+# What differs from query to query; the rest is the same for all that one client asks.
+_OF_ONE_QUERY = frozenset({"q", *_PLACE_NUMBERS})
+_KNOWN_MANNERS = 256
 _LISTS = ("attributesToRetrieve", "attributesToHighlight", "attributesToCrop")
 
 
@@ -43,51 +49,52 @@ def _refuse(name: str, expected: str, value: Any) -> Exception:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchRequest:
-    """What to find and how to show it."""
+class _Ways(dict[str, Way | None]):
+    """How each attribute is shown among the formatted ones, found out when it is first seen; None when it is not."""
 
-    q: str = ""
-    first: int = 0
-    count: int = 20
-    page: int = 1
-    is_paged: bool = False
-    all_terms: bool = False
-    retrieved: frozenset[str] | None = None
-    highlighted: frozenset[str] | None = None
-    cropped: dict[str, int] = field(default_factory=dict)
-    pre_tag: str = "<em>"
-    post_tag: str = "</em>"
-    crop_marker: str = "…"
-    show_matches: bool = False
+    def __init__(self, retrieved: frozenset[str] | None, highlighted: frozenset[str], cropped: dict[str, int]) -> None:
+        self._retrieved, self._highlighted, self._cropped = retrieved, highlighted, cropped
+
+    def __missing__(self, name: str) -> Way | None:
+        highlight = "*" in self._highlighted or name in self._highlighted
+        crop = self._cropped.get(name, self._cropped.get("*"))
+        if highlight or crop is not None or self._retrieved is None or name in self._retrieved:
+            way = Way(crop, highlight)
+        else:
+            way = None
+        self[name] = way
+        return way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """Which documents count as hits and how they are shown."""
+
+    all_terms: bool
+    retrieved: frozenset[str] | None
+    ways: dict[str, Way | None]
+    marks: Marks
+    is_formatted: bool
+    show_matches: bool
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> SearchRequest:
-        """From the JSON body of a POST."""
-        asked = {name: value for name, value in given.items() if value is not None}
+    def of(cls, asked: Mapping[str, Any]) -> Manner:
+        """From that part of a search's parameters, None taken as not given."""
         for name, value in asked.items():
             if name not in _KNOWN:
                 known = ", ".join(f"`{choice}`" for choice in sorted(_KNOWN))
                 raise bad_request("bad_request", f"Unknown field `{name}`: expected one of {known}")
             if name in _NOT_SERVED and value not in ([], False):
                 raise not_served(f"The search parameter `{name}`")
-        for name in _NUMBERS:
-            value = asked.get(name, 0)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise _refuse(name, "a positive integer", value)
+        _check_number(asked, "cropLength")
         for name in _LISTS:
             value = asked.get(name, [])
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise _refuse(name, "an array", value)
-        for name in ("q", "highlightPreTag", "highlightPostTag", "cropMarker"):
-            if not isinstance(asked.get(name, ""), str):
-                raise _refuse(name, "a string", asked[name])
+        for name in ("highlightPreTag", "highlightPostTag", "cropMarker"):
+            _check_string(asked, name)
         if not isinstance(asked.get("showMatchesPosition", False), bool):
             raise _refuse("showMatchesPosition", "a boolean", asked["showMatchesPosition"])
-        return cls._checked(asked)
-
-    @classmethod
-    def _checked(cls, asked: Mapping[str, Any]) -> SearchRequest:
         strategy = asked.get("matchingStrategy", "last")
         if strategy not in ("last", "all", "frequency"):
             raise bad_request(
@@ -96,14 +103,13 @@ class SearchRequest:
             )
         if strategy == "frequency":
             raise not_served("The matching strategy `frequency`")
-        is_paged = "page" in asked or "hitsPerPage" in asked
-        page, per_page = asked.get("page", 1), asked.get("hitsPerPage", 20)
-        if is_paged:
-            first, count = (page - 1) * per_page, per_page if page else 0
-        else:
-            first, count = asked.get("offset", 0), asked.get("limit", 20)
-        retrieved = asked.get("attributesToRetrieve")
-        highlighted = asked.get("attributesToHighlight")
+        return cls._checked(asked, all_terms=strategy == "all")
+
+    @classmethod
+    def _checked(cls, asked: Mapping[str, Any], *, all_terms: bool) -> Manner:
+        given = asked.get("attributesToRetrieve")
+        retrieved = None if given is None or "*" in given else frozenset(given)
+        highlighted = frozenset(asked.get("attributesToHighlight", ()))
         crop_length = asked.get("cropLength", 10)
         cropped = {}
         for attribute in asked.get("attributesToCrop", ()):
@@ -111,20 +117,61 @@ class SearchRequest:
             is_own = bool(colon) and length.isdigit()
             cropped[name if is_own else attribute] = int(length) if is_own else crop_length
         return cls(
-            q=asked.get("q", ""),
-            first=max(first, 0),
-            count=count,
-            page=page,
-            is_paged=is_paged,
-            all_terms=strategy == "all",
-            retrieved=None if retrieved is None or "*" in retrieved else frozenset(retrieved),
-            highlighted=frozenset(highlighted) if highlighted else None,
-            cropped=cropped,
-            pre_tag=asked.get("highlightPreTag", "<em>"),
-            post_tag=asked.get("highlightPostTag", "</em>"),
-            crop_marker=asked.get("cropMarker", "…"),
+            all_terms=all_terms,
+            retrieved=retrieved,
+            ways=_Ways(retrieved, highlighted, cropped),
+            marks=Marks(
+                pre=asked.get("highlightPreTag", "<em>"),
+                post=asked.get("highlightPostTag", "</em>"),
+                crop_marker=asked.get("cropMarker", "…"),
+            ),
+            is_formatted=bool(highlighted or cropped),
             show_matches=asked.get("showMatchesPosition", False),
         )
+
+
+@lru_cache(maxsize=_KNOWN_MANNERS)
+def _manner(asked: bytes) -> Manner:
+    return Manner.of(orjson.loads(asked))
+
+
+def _check_number(asked: Mapping[str, Any], name: str) -> None:
+    value = asked.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _refuse(name, "a positive integer", value)
+
+
+def _check_string(asked: Mapping[str, Any], name: str) -> None:
+    if not isinstance(asked.get(name, ""), str):
+        raise _refuse(name, "a string", asked[name])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """What to find and which part of it, and the manner in which it is asked for."""
+
+    q: str
+    first: int
+    count: int
+    page: int
+    is_paged: bool
+    manner: Manner
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> SearchRequest:
+        """From the JSON body of a POST."""
+        asked = {name: value for name, value in given.items() if value is not None}
+        manner = _manner(orjson.dumps({name: asked[name] for name in asked if name not in _OF_ONE_QUERY}))
+        for name in _PLACE_NUMBERS:
+            _check_number(asked, name)
+        _check_string(asked, "q")
+        is_paged = "page" in asked or "hitsPerPage" in asked
+        page, per_page = asked.get("page", 1), asked.get("hitsPerPage", 20)
+        if is_paged:
+            first, count = (page - 1) * per_page, per_page if page else 0
+        else:
+            first, count = asked.get("offset", 0), asked.get("limit", 20)
+        return cls(q=asked.get("q", ""), first=max(first, 0), count=count, page=page, is_paged=is_paged, manner=manner)
 
     @classmethod
     def of_query_string(cls, given: Mapping[str, str]) -> SearchRequest:
