@@ -36,6 +36,8 @@ class Vocabulary:
     def __init__(self) -> None:
         self._postings: dict[str, BitMap] = {}
         self._words: list[str] = []
+        # Words with their first letter put last, "orange" as "range o": where to look for a wrong first letter.
+        self._rotated: list[str] = []
         # By first letter and length: a typo changes the length by one at most, and the first letter hardly ever.
         self._words_by_length: dict[str, dict[int, dict[str, list[str]]]] = {}
         self._by_beginning: dict[tuple[str, int], dict[str, list[str]]] = {}
@@ -64,6 +66,7 @@ class Vocabulary:
                 self._postings[word] = postings | BitMap(numbers)
         if unknown:
             self._words = sorted(self._words + unknown)
+            self._rotated = sorted(self._rotated + [f"{word[1:]} {word[:1]}" for word in unknown])
             self._by_beginning = {}
             for word in unknown:
                 self._words_by_length.setdefault(word[:1], {}).setdefault(len(word), {})[word] = [word]
@@ -122,14 +125,14 @@ class Vocabulary:
             for beginning, _, _ in near:
                 yield from candidates[beginning]
         if typos > 1:
-            initials = {known[:1] for known in self._words_by_length} - {word[0]}
-            rests = {*(initial + word[1:] for initial in initials), *(initial + word for initial in initials)}
-            for meant in (*rests, word[1:], word[1] + word[0] + word[2:]):
+            for rest in (word[1:], word):
+                for rotated in _beginning_with(self._rotated, rest if is_prefix else f"{rest} "):
+                    yield rotated[-1] + rotated[:-2]
+            for meant in (word[1:], word[1] + word[0] + word[2:]):
                 yield from self._beginning_with(meant) if is_prefix else [meant] if meant in self._postings else []
 
     def _beginning_with(self, beginning: str) -> list[str]:
-        words = self._words
-        return words[bisect_left(words, beginning) : bisect_left(words, beginning + _LAST)]
+        return _beginning_with(self._words, beginning)
 
     def _words_of(self, initial: str, length: int) -> dict[str, list[str]]:
         return self._words_by_length.get(initial, {}).get(length, {})
@@ -144,3 +147,8 @@ class Vocabulary:
                     known.setdefault(word[:length], []).append(word)
             self._by_beginning[initial, length] = known
         return known
+
+
+def _beginning_with(words: list[str], beginning: str) -> list[str]:
+    """Those of sorted words."""
+    return words[bisect_left(words, beginning) : bisect_left(words, beginning + _LAST)]
