@@ -38,9 +38,11 @@ def test_searches_are_quick_at_the_promised_rate(
             doubts=(*judged.report.doubts(), *searches.corpus.doubts()),
             facts={
                 "corpus_pages": searches.corpus.pages,
+                "machine": judged.machine,
                 "generator": judged.schedule_facts,
                 "cache_off": {
                     **latency_facts(uncached.history.operations, searches.timeout_ms),
+                    "machine": uncached.machine,
                     "generator": uncached.schedule_facts,
                     "doubts": uncached.report.doubts(),
                 },

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from reports.records import History
 from suites.harness.workloads.corpus import Corpus
+from suites.harness.workloads.machine import MachineSpeed
 from suites.harness.workloads.openloop import OpenLoop
 from suites.harness.workloads.plan import ScheduleReport
 from suites.harness.workloads.queries import QueryMix
@@ -25,6 +27,7 @@ class SearchRun:
 
     history: History
     report: ScheduleReport
+    machine: Mapping[str, float]
 
     @property
     def schedule_facts(self) -> dict[str, Any]:
@@ -48,18 +51,16 @@ class Searches:
     ) -> SearchRun:
         """Search for that long, then read the history `name`.jsonl, closed on disk."""
         path = self._folder / f"{name}.jsonl"
-        report = (
-            OpenLoop(
-                base_url=self._base_url,
-                rate_hz=rate_hz,
-                duration_s=duration_s,
-                requests=QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache),
-                history=path,
-                client=f"search-{name}",
-                timeout_s=TIMEOUT_S,
-                max_in_flight=IN_FLIGHT_AT_MOST,
-            )
-            .start()
-            .wait()
+        generator = OpenLoop(
+            base_url=self._base_url,
+            rate_hz=rate_hz,
+            duration_s=duration_s,
+            requests=QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache),
+            history=path,
+            client=f"search-{name}",
+            timeout_s=TIMEOUT_S,
+            max_in_flight=IN_FLIGHT_AT_MOST,
         )
-        return SearchRun(history=History.read(path), report=report)
+        with MachineSpeed() as machine:
+            report = generator.start().wait()
+        return SearchRun(history=History.read(path), report=report, machine=machine.facts)
