@@ -1,4 +1,4 @@
-"""Makes a database stand so that a fault can be made: its primary where a node may be taken away."""
+"""Makes a database stand so that a fault can be made: its primary where a node may be taken away, or where none is."""
 
 from __future__ import annotations
 
@@ -22,12 +22,32 @@ def primary_on_worker(cluster: Cluster, deadlines: Deadlines, *, component: str 
     standbys = [pod for pod in cluster.ready_pods(component, "replica") if pod.node in workers]
     if not standbys:
         raise NothingSelected(f"no standby of {component} is on a worker, the primary {primary.name} neither")
-    cluster.hand_over(component, standbys[0].name)
+    return _hand_over(cluster, deadlines, component, standbys[0].name)
+
+
+def primary_elsewhere(cluster: Cluster, deadlines: Deadlines, *, than: str, component: str = "postgresql") -> str:
+    """The primary's name, once it is on another node than that one, which is to be emptied in order.
+
+    Every switchover refuses writes for seconds: who plans to take a node away hands over first. Raises NothingSelected
+    when no standby is on another node.
+    """
+    until_recovered(cluster, [component], deadlines)
+    primary = cluster.ready_pods(component, "primary")[0]
+    if primary.node != than:
+        return primary.name
+    standbys = [pod for pod in cluster.ready_pods(component, "replica") if pod.node != than]
+    if not standbys:
+        raise NothingSelected(f"no standby of {component} is on another node than {than}, where {primary.name} is")
+    return _hand_over(cluster, deadlines, component, standbys[0].name)
+
+
+def _hand_over(cluster: Cluster, deadlines: Deadlines, component: str, standby: str) -> str:
+    cluster.hand_over(component, standby)
     until(
         lambda: [pod.name for pod in cluster.pods(component, "primary") if pod.is_ready],
-        where=lambda names: names == [standbys[0].name],
+        where=lambda names: names == [standby],
         within=deadlines.component_ready_again_s,
-        what=f"{standbys[0].name} primary instead of {primary.name}",
+        what=f"{standby} the only primary",
     )
     until_recovered(cluster, [component], deadlines)
-    return standbys[0].name
+    return standby

@@ -122,6 +122,14 @@ def test_a_replicas_node_is_one_without_the_primary_where_there_is_one(
     assert choose_pod_on_worker(cast(Cluster, cluster), "postgresql", role).name == chosen
 
 
+def test_the_fullest_worker_is_the_one_with_the_most_pods_to_choose_from() -> None:
+    pods = [pod("app-0", on="w0"), pod("app-1", on="w1", restarts=5), pod("app-2", on="w1", restarts=6)]
+    crowd = [pod(f"app-{number}", on="cp") for number in range(3, 6)]
+    cluster = cast(Cluster, ToyCluster(pods + crowd, target=target("app")))
+    assert choose_pod_on_worker(cluster, "app", None).name == "app-0"
+    assert choose_pod_on_worker(cluster, "app", None, fullest=True).name == "app-1"
+
+
 # Loss
 
 
@@ -251,6 +259,13 @@ def test_a_drained_node_is_cordoned_and_its_pods_are_evicted() -> None:
     assert cluster.nodes.done[:4] == ["cordon w0", "evict app-0", "evict redis-0", "uncordon w0"]
     assert marks.kinds == ["injecting", "observed", "healing", "healed"]
     assert not expiry.is_armed("kind-site-search.w0.uncordon") and not cluster.kept
+
+
+def test_the_node_with_most_of_the_components_pods_is_drained() -> None:
+    pods = [pod("app-0", on="w0"), pod("app-1", on="w1"), pod("app-2", on="w1")]
+    cluster = drained(ToyCluster(pods, target=target("app")))
+    with made(DrainNode, cluster, for_s=60) as fault:
+        assert fault.observed() == "node w1 is cordoned and 2 pods are gone from it"
 
 
 def test_a_pod_that_its_budget_keeps_is_told_and_the_drain_stands() -> None:

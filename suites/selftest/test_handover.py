@@ -1,4 +1,4 @@
-"""A primary on the control plane hands over to a standby whose node may be taken away, and only then."""
+"""A primary that is where it must not be for a fault hands over to a standby that is not, and only then."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from suites.harness.clients.kubernetes import Cluster
 from suites.harness.deadlines import Deadlines
 from suites.harness.errors import NothingSelected, NotReached
-from suites.harness.handover import primary_on_worker
+from suites.harness.handover import primary_elsewhere, primary_on_worker
 from suites.selftest.toy_cluster import ToyCluster, pod
 
 SOON = Deadlines().stretched(0.001)
@@ -43,5 +43,26 @@ def test_without_a_standby_on_a_worker_nothing_is_touched() -> None:
 
 def test_a_handover_that_does_not_come_is_told() -> None:
     cluster = database("cp", "w0", hands_over=False)
-    with pytest.raises(NotReached, match="postgresql-1 primary instead of postgresql-0"):
+    with pytest.raises(NotReached, match="postgresql-1 the only primary"):
         primary_on_worker(cast(Cluster, cluster), SOON)
+
+
+def test_a_primary_on_another_node_than_the_one_to_be_emptied_stays_there() -> None:
+    cluster = database("w0", "w1", "w1")
+    assert primary_elsewhere(cast(Cluster, cluster), SOON, than="w1") == "postgresql-0"
+    assert not cluster.done
+
+
+def test_a_primary_on_the_node_to_be_emptied_hands_over_to_a_standby_on_another_one() -> None:
+    cluster = database("w1", "w1", "cp")
+    assert primary_elsewhere(cast(Cluster, cluster), SOON, than="w1") == "postgresql-2"
+    assert cluster.done == ["hand postgresql over to postgresql-2"]
+
+
+def test_without_a_standby_on_another_node_nothing_is_touched() -> None:
+    cluster = database("w1", "w1")
+    with pytest.raises(
+        NothingSelected, match="no standby of postgresql is on another node than w1, where postgresql-0"
+    ):
+        primary_elsewhere(cast(Cluster, cluster), SOON, than="w1")
+    assert not cluster.done

@@ -32,11 +32,11 @@ class Drained:
 
 
 class DrainNode(Fault):
-    """The node that runs one of the component's pods takes no new ones, and those of the namespace are evicted from it.
+    """A node that runs the component's pods takes no new ones, and those of the namespace are evicted from it.
 
-    Every eviction is asked for as the pods' disruption budgets allow, again and again while they refuse. A pod whose
-    budget refuses for ever keeps its place, as in any drain; the proof says so. Pods of other namespaces are left
-    alone: nobody allowed faults there.
+    It is the worker with the most of them, so that their budget has something to refuse. Every eviction is asked for
+    as the pods' disruption budgets allow, again and again while they refuse. A pod whose budget refuses for ever keeps
+    its place, as in any drain; the proof says so. Pods of other namespaces are left alone: nobody allowed faults there.
     """
 
     kind = "drain_node"
@@ -64,7 +64,7 @@ class DrainNode(Fault):
         return self._for_s
 
     def select(self) -> Mapping[str, Any]:
-        pod = choose_pod_on_worker(self.cluster, self.component, self._role)
+        pod = choose_pod_on_worker(self.cluster, self.component, self._role, fullest=True)
         if self.cluster.nodes.node(pod.node).is_cordoned:
             raise Unsupported(f"node {pod.node} is cordoned already: whoever did that would find it uncordoned")
         # Tells whether both may be done; a budget's refusal is no reason not to begin.

@@ -12,11 +12,12 @@ def choose_pod(cluster: Cluster, component: str, role: str | None) -> Pod:
     return min(cluster.ready_pods(component, role), key=_by_restarts)
 
 
-def choose_pod_on_worker(cluster: Cluster, component: str, role: str | None) -> Pod:
+def choose_pod_on_worker(cluster: Cluster, component: str, role: str | None, *, fullest: bool = False) -> Pod:
     """A ready pod whose node may be taken away: never the control plane, whose loss is another fault.
 
     Of several nodes, the one with the fewest pods of the component in other roles: a node that is lost with a replica
-    is not to take the primary along, where that can be helped.
+    is not to take the primary along, where that can be helped. With `fullest`, of those the one with the most pods to
+    choose from.
     """
     workers = {node.name for node in cluster.nodes.all() if not node.is_control_plane}
     pods = [pod for pod in cluster.ready_pods(component, role) if pod.node in workers]
@@ -27,7 +28,8 @@ def choose_pod_on_worker(cluster: Cluster, component: str, role: str | None) -> 
         )
     chosen = {pod.uid for pod in cluster.ready_pods(component, role)}
     others = [pod.node for pod in cluster.pods(component) if pod.uid not in chosen]
-    return min(pods, key=lambda pod: (others.count(pod.node), *_by_restarts(pod)))
+    beside = [pod.node for pod in pods] if fullest else []
+    return min(pods, key=lambda pod: (others.count(pod.node), -beside.count(pod.node), *_by_restarts(pod)))
 
 
 def _by_restarts(pod: Pod) -> tuple[int, str]:
