@@ -1,0 +1,52 @@
+"""How many of a component's pods were missing at one moment, from looks at how many were ready."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from statistics import median
+
+from reports.records import History, Measurement, Operation, Window
+
+LOOKED_EVERY_AT_MOST_S = 0.2
+# A pod is missing for longer: its successor has to be scheduled, started and found ready.
+_UNSEEN_AT_MOST_S = 2.0
+
+
+def pods_missing(looks: History, window: Window) -> Measurement:
+    """The most pods by which fewer were ready than wanted, at any moment of the window that was looked at."""
+    seen = [look for look in looks.operations if look.outcome == "ok" and window.start <= look.finished <= window.end]
+    if not seen:
+        return Measurement(value=None, unit="count", samples=0, window=window, doubts=("no look at the pods",))
+    moments = [look.finished for look in seen]
+    unseen_s = max(later - earlier for earlier, later in pairwise([window.start, *moments, window.end]))
+    every_s = median([later - earlier for earlier, later in pairwise(moments)] or [window.end - window.start])
+    doubts = []
+    if every_s > LOOKED_EVERY_AT_MOST_S:
+        doubts.append(f"the pods were looked at every {every_s:.2f} s, {LOOKED_EVERY_AT_MOST_S:g} s needed")
+    if unseen_s > _UNSEEN_AT_MOST_S:
+        doubts.append(f"the pods were not looked at for {unseen_s:.1f} s")
+    return Measurement(
+        value=float(max(_missing(look) for look in seen)),
+        unit="count",
+        samples=len(seen),
+        window=window,
+        doubts=tuple(doubts),
+        facts={
+            "missing_for_s": _for_how_long(seen),
+            "looks": len(seen),
+            "looked_every_s": round(every_s, 3),
+            "longest_without_a_look_s": round(unseen_s, 3),
+        },
+    )
+
+
+def _missing(look: Operation) -> int:
+    return max(0, int(look.value["wanted"]) - int(look.value["ready"]))
+
+
+def _for_how_long(seen: list[Operation]) -> dict[str, float]:
+    """Seconds for each number of missing pods; what was seen holds until the next look."""
+    lasted: dict[int, float] = {}
+    for look, following in pairwise(seen):
+        lasted[_missing(look)] = lasted.get(_missing(look), 0.0) + following.finished - look.finished
+    return {str(missing): round(seconds, 1) for missing, seconds in sorted(lasted.items()) if missing}
