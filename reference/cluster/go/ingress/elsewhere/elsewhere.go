@@ -2,7 +2,8 @@
 //
 // Skipper repeats a request whose connection was refused, on whichever pod comes next: under load that may be the same
 // one. Here the second try goes to a pod that has just answered somebody, and for a moment the pod that failed is passed
-// over. A request is repeated only if it may be: GET, HEAD or OPTIONS, without a body, and only once.
+// over. A request is repeated only if it may be: GET, HEAD or OPTIONS, without a body, and only once; so it is only such a
+// request that is used to see whether the pod is back.
 //
 // All pods of one port are taken for one service's: that is so for the one service behind this ingress.
 package elsewhere
@@ -17,8 +18,9 @@ import (
 const (
 	// An answer this young vouches for a pod.
 	recently = time.Second
-	// How long a pod that failed is passed over, if another one answers.
-	rest = 250 * time.Millisecond
+	// How long a pod that failed is passed over, if another one answers: by what may be repeated, and by what may not.
+	rest     = 250 * time.Millisecond
+	longRest = 10 * time.Second
 )
 
 type pod struct{ answered, failed time.Time }
@@ -37,7 +39,7 @@ func Transport(next http.RoundTripper) http.RoundTripper {
 }
 
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if t.rests(request.URL.Host) {
+	if t.rests(request) {
 		if other := t.other(request.URL.Host); other != "" {
 			return t.ask(sentTo(request, other))
 		}
@@ -71,11 +73,15 @@ func (t *transport) ask(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (t *transport) rests(host string) bool {
+func (t *transport) rests(request *http.Request) bool {
+	passedOver := longRest
+	if isRepeatable(request) {
+		passedOver = rest
+	}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	known := t.pods[host]
-	return known != nil && t.now().Sub(known.failed) < rest
+	known := t.pods[request.URL.Host]
+	return known != nil && t.now().Sub(known.failed) < passedOver
 }
 
 // other is the pod that answered last, unless that is too long ago or it has failed since; "" if there is none.

@@ -79,9 +79,10 @@ func TestAPodThatFailedIsPassedOverForAMoment(t *testing.T) {
 	expect(t, behind, "b:1")
 	*now = now.Add(rest)
 	behind.gone["a:1"] = false
+	ask(t, front, "POST", "a:1")
 	ask(t, front, "GET", "a:1")
-	ask(t, front, "GET", "a:1")
-	expect(t, behind, "b:1", "a:1", "a:1")
+	ask(t, front, "POST", "a:1")
+	expect(t, behind, "b:1", "b:1", "a:1", "a:1")
 }
 
 func TestWhatMayHaveBeenDoneIsNotRepeated(t *testing.T) {
