@@ -8,7 +8,5 @@ from reference.cluster.process import run
 
 
 def test_the_parts_of_the_ingress() -> None:
-    told = run(
-        gobuild.go(), "test", "./ingress/elsewhere", "./ingress/whole", cwd=GO_MODULE, env=gobuild.environment()
-    )
+    told = run(gobuild.go(), "test", "./ingress/elsewhere", "./ingress/whole", cwd=GO_MODULE, env=gobuild.environment())
     assert told.count("ok ") == 2
