@@ -49,18 +49,26 @@ async def submit_scrape(
     wanted = given or NewScrape()
     scrape_id = str(uuid.uuid4())
 
+    this = select(*_SCRAPE).where(
+        Scrape.id == scrape_id
+        if idempotency_key is None
+        else (Scrape.site_id == site_id) & (Scrape.idempotency_key == idempotency_key)
+    )
+
     async def work(connection: AsyncConnection) -> Mapping[str, Any]:
-        await connection.execute(
-            insert(Scrape)
-            .values(id=scrape_id, site_id=site_id, max_pages=wanted.max_pages, idempotency_key=idempotency_key)
-            .on_conflict_do_nothing()
-        )
-        this = (
-            Scrape.id == scrape_id
-            if idempotency_key is None
-            else (Scrape.site_id == site_id) & (Scrape.idempotency_key == idempotency_key)
-        )
-        return (await connection.execute(select(*_SCRAPE).where(this))).one()._asdict()
+        # Asked for again, it is only read.
+        known = None if idempotency_key is None else (await connection.execute(this)).one_or_none()
+        if known is None:
+            known = (
+                await connection.execute(
+                    insert(Scrape)
+                    .values(id=scrape_id, site_id=site_id, max_pages=wanted.max_pages, idempotency_key=idempotency_key)
+                    .on_conflict_do_nothing()
+                    .returning(*_SCRAPE)
+                )
+            ).one_or_none()
+        # Another request with this key was faster, or this is the second run after an unanswered commit.
+        return (known or (await connection.execute(this)).one())._asdict()
 
     try:
         accepted = await parts.stores.database.write(work, idempotent=True)

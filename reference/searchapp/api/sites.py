@@ -40,13 +40,16 @@ async def create_site(given: NewSite, parts: In) -> Mapping[str, Any]:
     site_id = secrets.token_hex(6)
 
     async def work(connection: AsyncConnection) -> Mapping[str, Any]:
+        added = (
+            await connection.execute(
+                insert(Site)
+                .values(id=site_id, name=given.name, base_url=base_url)
+                .on_conflict_do_nothing(index_elements=[Site.id])
+                .returning(*_SITE)
+            )
+        ).one_or_none()
         # Idempotent by the id: run again after an unanswered commit it finds its own row.
-        await connection.execute(
-            insert(Site)
-            .values(id=site_id, name=given.name, base_url=base_url)
-            .on_conflict_do_nothing(index_elements=[Site.id])
-        )
-        return (await connection.execute(select(*_SITE).where(Site.id == site_id))).one()._asdict()
+        return (added or (await connection.execute(select(*_SITE).where(Site.id == site_id))).one())._asdict()
 
     try:
         return await parts.stores.database.write(work, idempotent=True)
