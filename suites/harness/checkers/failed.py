@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from reports.records import History, Measurement
 from suites.harness.checkers.gaps import longest_gap
-from suites.harness.checkers.pods import pods_missing
 
 
 def failed_requests(history: History, *, doubts: Iterable[str] = ()) -> Measurement:
@@ -24,18 +23,4 @@ def failed_requests(history: History, *, doubts: Iterable[str] = ()) -> Measurem
         unit="count",
         guards={},
         facts={**gap.facts, "longest_gap_s": round(gap.value, 3)},
-    )
-
-
-def failed_in_drain(history: History, app_looks: History, *, doubts: Iterable[str] = ()) -> Measurement:
-    """The requests that failed, and as a guard how many app pods were missing at one moment in the same time."""
-    failed = failed_requests(history, doubts=doubts)
-    if failed.window is None:
-        return replace(failed, guards={"app_pods_missing": None})
-    missing = pods_missing(app_looks, failed.window)
-    return replace(
-        failed,
-        guards={"app_pods_missing": missing.value},
-        doubts=(*failed.doubts, *missing.doubts),
-        facts={**failed.facts, "app_pods": missing.facts},
     )
