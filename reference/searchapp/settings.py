@@ -15,7 +15,7 @@ ENGINE_TIMEOUT_S = 1.5
 # Longer than a busy machine keeps a healthy Redis waiting for the CPU: giving up the cache then would add to the load.
 REDIS_TIMEOUT_S = 1.0
 DB_READ_TIMEOUT_S = 2.0
-DB_WRITE_TIMEOUT_S = 4.0
+DB_WRITE_TIMEOUT_S = 3.5
 PROBE_INTERVAL_S = 0.5
 # What a client without a timeout waits; no request lives that long.
 FOR_EVER_S = 86_400.0
