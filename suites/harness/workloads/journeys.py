@@ -22,7 +22,8 @@ PROBE_HZ = 20.0
 # Where a gap is promised in a second. 80 searches a second keep a quarter of a core busy.
 SEARCH_HZ = 40.0
 SEARCH_TIMEOUT_S = 2.0
-# The platform gives up a write after 3.5 s, and a second in the ingress' queue, and says so; a client that left before would know less.
+# The platform gives up a write after 3.5 s, behind at most one in the ingress' queue, and says so; a client that left
+# before would know less.
 WRITE_TIMEOUT_S = 5.0
 # A submission is repeated with its key until the next one begins: every one is a write that must be answered, and each
 # stream asks for one scrape a second, which two workers can keep up with on a machine that is busy with all the rest.
