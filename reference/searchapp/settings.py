@@ -12,8 +12,9 @@ QUEUE = "scraping"
 # A frozen dependency must cost a request less than a user notices, and nothing once its breaker is open.
 CONNECT_TIMEOUT_S = 1.0
 ENGINE_TIMEOUT_S = 1.5
-# Longer than a busy machine keeps a healthy Redis waiting for the CPU: giving up the cache then would add to the load.
-REDIS_TIMEOUT_S = 1.0
+# Longer than a busy machine keeps a healthy Redis waiting for the CPU (giving up the cache then would add to the load);
+# short enough that a search which waited for it in vain is still answered before its client leaves after 2 s.
+REDIS_TIMEOUT_S = 0.6
 DB_READ_TIMEOUT_S = 2.0
 DB_WRITE_TIMEOUT_S = 3.5
 PROBE_INTERVAL_S = 0.5
