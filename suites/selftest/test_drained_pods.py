@@ -47,13 +47,15 @@ def looks(*missing: tuple[float, float, int], every: float = 0.1, unseen: tuple[
     """So many app pods missing from one moment to another, looked at all the time but for one."""
     moments = [number * every for number in range(round((END_S + 1) / every))]
     lacking = {at: sum(count for begin, end, count in missing if begin <= at < end) for at in moments}
-    return History(tuple(look(at, ready=WANTED - lacking[at]) for at in moments if not unseen[0] < at < unseen[1]), ())
+    return History(
+        tuple(look(at, in_service=WANTED - lacking[at]) for at in moments if not unseen[0] < at < unseen[1]), ()
+    )
 
 
-def look(at: float, *, ready: int) -> Operation:
+def look(at: float, *, in_service: int, unready: int = 0) -> Operation:
     return Operation(
-        client="app", kind="count ready pods", intended=at, started=at, finished=at + 0.01, outcome="ok",
-        value={"ready": ready, "wanted": WANTED},
+        client="app", kind="count pods", intended=at, started=at, finished=at + 0.01, outcome="ok",
+        value={"ready": in_service - unready, "in_service": in_service, "wanted": WANTED},
     )  # fmt: skip
 
 
@@ -72,8 +74,8 @@ def test_pods_that_go_one_at_a_time_are_within_the_promise() -> None:
     assert verdict(found).word == "pass"
 
 
-def test_more_pods_ready_than_wanted_are_none_missing() -> None:
-    more = History(tuple(look(each.finished, ready=WANTED + 1) for each in ONE_AT_A_TIME.operations), ())
+def test_more_pods_than_wanted_are_none_missing() -> None:
+    more = History(tuple(look(each.finished, in_service=WANTED + 1) for each in ONE_AT_A_TIME.operations), ())
     assert pods_missing_in_drain(requests(), more).value == 0.0
 
 
@@ -82,6 +84,12 @@ def test_two_pods_missing_at_one_moment_are_too_many_also_when_nothing_failed() 
     assert (found.value, found.facts["errors"]) == (2.0, 0)
     told = verdict(found)
     assert told.word == "fail" and "drain_pods_missing 2, at most 1 allowed" in told.reason.splitlines()[0]
+
+
+def test_a_pod_that_missed_a_probe_was_not_taken_away_and_is_told() -> None:
+    busy = [look(each.finished, in_service=WANTED - 1, unready=1) for each in ONE_AT_A_TIME.operations]
+    found = pods_missing_in_drain(requests(), History(tuple(busy), ()))
+    assert (found.value, list(found.facts["fewer_ready_for_s"])) == (1.0, ["2"])
 
 
 def test_requests_that_fail_are_told() -> None:
@@ -140,7 +148,7 @@ def test_a_drain_that_was_not_seen_whole_is_inconclusive(recorded: History, doub
 
 
 class ToyApp(ToyCluster):
-    """Three pods, of which one is not ready and one is being deleted; the second look is not answered."""
+    """The second look is not answered; from the third on the first pod misses its probes."""
 
     asked = 0
 
@@ -148,17 +156,19 @@ class ToyApp(ToyCluster):
         self.asked += 1
         if self.asked == 2:
             raise ClientError("read Deployment: 500")
+        if self.asked == 3:
+            self.pods_there[0] = replace(self.pods_there[0], is_ready=False)
         return super().readiness(component)
 
 
-def test_a_watch_counts_the_pods_that_get_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_counts_the_pods_that_were_ready_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("suites.harness.pod_watch._LOOK_EVERY_S", 0.01)
     monkeypatch.setattr("suites.harness.pod_watch._ASK_WHAT_IS_WANTED_EVERY_S", 0.0)
-    pods = [pod("app-0"), replace(pod("app-1"), is_ready=False), replace(pod("app-2"), is_terminating=True)]
-    cluster = ToyApp(pods)
+    starting, going = replace(pod("app-1"), is_ready=False), replace(pod("app-2"), is_terminating=True)
+    cluster = ToyApp([pod("app-0"), starting, going])
     with PodWatch(cast(Cluster, cluster), "app", tmp_path / "app-pods.jsonl") as watch:
-        until(lambda: cluster.asked > 3, within=20, every=0.01, what="three looks")
-    first, second, third, *_ = watch.history().operations
-    assert (first.client, first.outcome, first.value) == ("app", "ok", {"ready": 1, "wanted": 3})
+        until(lambda: cluster.asked > 4, within=20, every=0.01, what="four looks")
+    first, second, _, fourth, *_ = watch.history().operations
+    assert (first.client, first.outcome, first.value) == ("app", "ok", {"ready": 1, "in_service": 1, "wanted": 3})
     assert (second.outcome, second.value, second.error) == ("unknown", None, "read Deployment: 500")
-    assert third.outcome == "ok"
+    assert fourth.value == {"ready": 0, "in_service": 1, "wanted": 3}

@@ -1,4 +1,4 @@
-"""How many of a component's pods were missing at one moment, from looks at how many were ready."""
+"""How many of a component's pods were missing at one moment, from looks at how many were in service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _UNSEEN_AT_MOST_S = 4.0
 def pods_missing_in_drain(history: History, looks: History, *, doubts: Iterable[str] = ()) -> Measurement:
     """The most pods that were missing at one moment, from the drain's injection to the end of the traffic.
 
-    Guard: the longest time that a client went without a good answer. How many requests failed is among the facts.
+    One is missing from when it is to go until another one was ready in its place; a probe that a pod missed meanwhile
+    is no pod that was taken away, and only told. Guard: the longest time that a client went without a good answer. How
+    many requests failed is among the facts.
     """
     gap = longest_gap(history, doubts=doubts)
     if gap.window is None:
@@ -47,13 +49,14 @@ def _pods_missing(looks: History, window: Window) -> Measurement:
     if unseen_s > _UNSEEN_AT_MOST_S:
         doubts.append(f"the pods were not looked at for {unseen_s:.1f} s")
     return Measurement(
-        value=float(max(_missing(look) for look in seen)),
+        value=float(max(_missing(look, "in_service") for look in seen)),
         unit="count",
         samples=len(seen),
         window=window,
         doubts=tuple(doubts),
         facts={
-            "missing_for_s": _for_how_long(seen),
+            "missing_for_s": _for_how_long(seen, "in_service"),
+            "fewer_ready_for_s": _for_how_long(seen, "ready"),
             "looks": len(seen),
             "looked_every_s": round(every_s, 3),
             "longest_without_a_look_s": round(unseen_s, 3),
@@ -61,13 +64,14 @@ def _pods_missing(looks: History, window: Window) -> Measurement:
     )
 
 
-def _missing(look: Operation) -> int:
-    return max(0, int(look.value["wanted"]) - int(look.value["ready"]))
+def _missing(look: Operation, state: str) -> int:
+    return max(0, int(look.value["wanted"]) - int(look.value[state]))
 
 
-def _for_how_long(seen: list[Operation]) -> dict[str, float]:
-    """Seconds for each number of missing pods; what was seen holds until the next look."""
+def _for_how_long(seen: list[Operation], state: str) -> dict[str, float]:
+    """Seconds for each number of pods fewer in that state than wanted; what was seen holds until the next look."""
     lasted: dict[int, float] = {}
     for look, following in pairwise(seen):
-        lasted[_missing(look)] = lasted.get(_missing(look), 0.0) + following.finished - look.finished
+        missing = _missing(look, state)
+        lasted[missing] = lasted.get(missing, 0.0) + following.finished - look.finished
     return {str(missing): round(seconds, 1) for missing, seconds in sorted(lasted.items()) if missing}
