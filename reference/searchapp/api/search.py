@@ -23,12 +23,7 @@ from reference.searchapp.api.wire import Header, Scope, Send, Wire, problem_body
 from reference.searchapp.settings import Settings
 from reference.searchapp.stores import fallback
 from reference.searchapp.stores.breaker import Unavailable
-from reference.searchapp.stores.cache import (
-    Answer,
-    LocalAnswers,
-    SharedAnswers,
-    answer_key,
-)
+from reference.searchapp.stores.cache import Answer, LocalAnswers, SharedAnswers, answer_key
 from reference.searchapp.stores.database import OutcomeUnknown
 from reference.searchapp.stores.engine import Found, NoIndex
 from reference.searchapp.stores.generations import Generations, generation_key
@@ -173,7 +168,9 @@ class SearchEndpoint:
         """Whatever of tokens, generation and answer is not at hand, in one round trip."""
         commands: list[Command] = []
         if cached:
-            commands = [("GET", generation_key(query.site_id)), ("GET", answer_key(query.key))]
+            commands.append(("GET", answer_key(query.key)))
+            if generation is None:
+                commands.append(("GET", generation_key(query.site_id)))
         if allowed is None:
             commands += self._limiter.commands(client)
         asked_at = time.monotonic()
@@ -187,10 +184,11 @@ class SearchEndpoint:
             raise _too_many()
         if not cached:
             return None, None
-        generation = self._generations.learned(query.site_id, replies[0], asked_at)
+        if generation is None:
+            generation = self._generations.learned(query.site_id, replies[1], asked_at)
         answer = self._local.get(query.key, generation)
-        if answer is None and replies[1] is not None:
-            answer = Answer.unpacked(replies[1], generation)
+        if answer is None and replies[0] is not None:
+            answer = Answer.unpacked(replies[0], generation)
             if answer is not None:
                 self._local.put(query.key, generation, answer)
         return answer, generation
