@@ -104,7 +104,6 @@ def fits(shape: Shape) -> bool:
     return (
         len(present) == shape.workers + 1
         and all(node.image == shape.node_image for node in present)
-        and (published_port() or shape.http_port) == shape.http_port
         and kubeconfig().exists()
         and _created_from().exists()
         and yaml.safe_load(_created_from().read_text()) == _config(shape)
