@@ -74,7 +74,7 @@ class SearchedIndex:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     documents: dict[int, Document] = field(default_factory=dict)
     cached_bytes: int = 0
-    # By query: half of what the engine is asked was asked a minute ago, or is the next page of it.
+    # By query: much of what the engine is asked was asked a minute ago, or is the next page of it (README.md).
     rankings: dict[str, Ranking] = field(default_factory=dict)
 
 

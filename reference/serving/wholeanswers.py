@@ -1,8 +1,8 @@
 """Answers that leave in one piece.
 
 uvicorn writes an answer's head when it is announced and its body after that: two system calls, two segments on the
-wire, two wake-ups of whoever reads. At a thousand answers a second that is a tenth of a core, on this side and again
-on the other. ASGI asks a server not to send the head before the body's first piece; this protocol keeps to it.
+wire, two wake-ups of whoever reads. ASGI asks a server not to send the head before the body's first piece; this
+protocol keeps to it.
 """
 
 from __future__ import annotations
