@@ -85,8 +85,13 @@ class ToyVolumes:
         default_factory=lambda: [Mount(pod="redis-0", claim="data-0", volume="data", path="/data")]
     )
 
+    asked: dict[str, str] = field(default_factory=lambda: {"data-0": "Bound, 1Gi"})
+
     def mounts(self) -> list[Mount]:
         return self.mounted
+
+    def claims(self) -> dict[str, str]:
+        return dict(self.asked)
 
 
 @dataclass
@@ -131,6 +136,8 @@ class ToyNet(ToyCluster):
             if not self.stuck:
                 self.tables.get(pod, set()).discard(swept[1])
             return answer(exit_code=int(self.stuck))
+        if script.endswith("nft list tables"):
+            return answer("\n".join(f"table inet {name}" for name in sorted(self.tables.get(pod, ()))))
         if "fallocate" in script:
             self.filled.add(pod)
             return answer()

@@ -207,9 +207,13 @@ class Cluster:
         return {component: ", ".join(found) for component, found in digests.items() if any(found)}
 
     def namespace_labels(self) -> dict[str, str]:
+        return self.namespace_marks()["labels"]
+
+    def namespace_marks(self) -> dict[str, dict[str, str]]:
+        """The namespace's `labels` and `annotations`."""
         with named(f"read namespace {self.namespace}"):
-            namespace = self._core.read_namespace(self.namespace, _request_timeout=CALL_ANSWERED_S)
-        return dict(namespace.metadata.labels or {})
+            metadata = self._core.read_namespace(self.namespace, _request_timeout=CALL_ANSWERED_S).metadata
+        return {"labels": dict(metadata.labels or {}), "annotations": dict(metadata.annotations or {})}
 
     def manifests(self, kind: str) -> dict[str, dict[str, Any]]:
         """Every object of that kind in the namespace as the API writes it, by name."""

@@ -38,6 +38,17 @@ class Volumes:
             )
         return [mount for pod in json.loads(response.data)["items"] for mount in _mounts(pod)]
 
+    def claims(self) -> dict[str, str]:
+        """Every claim of the namespace by name: its phase and how much it asks for."""
+        with named("list PersistentVolumeClaims"):
+            found = self._core.list_namespaced_persistent_volume_claim(
+                self._namespace, _request_timeout=CALL_ANSWERED_S
+            )
+        return {
+            item.metadata.name: f"{item.status.phase}, {item.spec.resources.requests['storage']}"
+            for item in found.items
+        }
+
 
 def _mounts(pod: Mapping[str, Any]) -> list[Mount]:
     claims = {
