@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports import objectives
+from reports.compare import compare
 from reports.gate import DAY_S, Candidate, Recorded, gate
 from reports.objectives import ObjectiveError
 from reports.render import FORMATS, SCHEMA, render
 from reports.run import RUNS, Run, RunError, find_run, run_ids
-from reports.terminal import gate_text, list_text, show_text
+from reports.terminal import compare_text, gate_text, list_text, show_text
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _USAGE = 2
@@ -49,6 +50,15 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     _say(show_text(Recorded.read(find_run(options.run, options.runs)), objectives=options.objective))
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    if len(options.run) < 2:
+        raise RunError("one run has nothing to be compared with: name two or more, see `python -m reports list`")
+    runs = [Recorded.read(find_run(name, options.runs)) for name in options.run]
+    compared = compare(runs)
+    _say(compare_text([run.facts.id for run in runs], compared))
+    return int(any(line.flipped for line in compared))
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -103,6 +113,17 @@ def _parser() -> argparse.ArgumentParser:
         "--objective", action="append", default=[], metavar="ID", help="only this one; may be repeated"
     )
     command.set_defaults(command=_show)
+
+    command = commands.add_parser(
+        "compare",
+        help="what each objective was judged in several runs; exit code 1 where a word flipped",
+        formatter_class=plain,
+        description="Put the verdicts of several runs beside each other, objective by objective.\n\n"
+        "A word that is not the same in all of them is marked: the platform changed, or the check cannot be relied on.",
+        epilog="exit codes: 0 no word flipped, 1 at least one did, 2 wrong usage or no such run",
+    )
+    command.add_argument("run", nargs="+", metavar="RUN")
+    command.set_defaults(command=_compare)
 
     command = commands.add_parser(
         "render",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from reports.compare import Compared
 from reports.gate import Gated, Recorded
 from reports.units import duration, moment, number, quantity
 
@@ -54,6 +55,14 @@ def list_text(runs: Sequence[tuple[str, Recorded | str]]) -> str:
         rows.append([name, moment(facts.start), took, facts.target or "-", facts.chart_version or "-", *counts])
         broken += [f"damaged: {place}" for place in run.damage]
     return "\n".join([*_table(rows), *broken])
+
+
+def compare_text(names: Sequence[str], compared: Sequence[Compared]) -> str:
+    """One line per objective with its word and value in every run, flipped ones marked; the last line counts them."""
+    rows = [["objective", *names, ""]]
+    rows += [[line.objective, *line.cells, "FLIPPED" if line.flipped else ""] for line in compared]
+    flipped = sum(line.flipped for line in compared)
+    return "\n".join([*_table(rows), "", f"{flipped} of {len(compared)} objectives flipped over {len(names)} runs"])
 
 
 def show_text(run: Recorded, *, objectives: Iterable[str] = ()) -> str:

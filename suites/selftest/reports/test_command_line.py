@@ -98,6 +98,27 @@ def test_list_and_show_also_speak_of_what_is_damaged(tmp_path: Path, capsys: pyt
     assert main(["--runs", str(root), "show", bad.path.name]) == 2
 
 
+def test_compare_marks_what_flipped_and_exits_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "runs"
+    first, second = (
+        written_run(root, ready_verdict(), search_verdict(value), start=1_795_000_000 + number * 900)
+        for number, value in enumerate((150.0, 312.0))
+    )
+    third = written_run(root, ready_verdict(), search_verdict(310.0), search_verdict(120.0), start=1_795_009_000)
+    assert main(["--runs", str(root), "compare", first.path.name, second.path.name]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert "pass 150 ms" in told[1] and "fail 312 ms" in told[1] and told[1].endswith("FLIPPED")
+    assert told[-1] == "1 of 2 objectives flipped over 2 runs"
+    # Of two verdicts in one run the worse one counts; a verdict that is missing is none that flipped.
+    assert main(["--runs", str(root), "compare", second.path.name, third.path.name]) == 0
+    fourth = written_run(root, ready_verdict(), start=1_795_019_000)
+    capsys.readouterr()
+    assert main(["--runs", str(root), "compare", second.path.name, fourth.path.name]) == 0
+    assert "  -" in capsys.readouterr().out
+    assert main(["--runs", str(root), "compare", first.path.name]) == 2
+    assert "name two or more" in capsys.readouterr().err
+
+
 def test_list_without_runs_says_how_to_get_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--runs", str(tmp_path), "list"]) == 2
     assert "next: `tox -e verify`" in capsys.readouterr().err
