@@ -17,6 +17,8 @@ from reference.searchapp.models import ApiKey
 from reference.searchapp.stores.database import Database
 
 _TRUSTED_S = 10.0
+# The write itself comes on top, and both together are to be answered before the client gives up.
+_LOOKUP_TIMEOUT_S = 1.0
 _DOMAIN = b"searchapp api key\0"
 
 
@@ -42,7 +44,8 @@ class Keys:
         held = await self._database.read(
             lambda connection: connection.scalar(
                 select(ApiKey.key_hash).where(ApiKey.key_hash == hashed, ApiKey.revoked_at.is_(None))
-            )
+            ),
+            timeout_s=_LOOKUP_TIMEOUT_S,
         )
         if held is None or not hmac.compare_digest(held, hashed):
             raise ApiError(401, "api_key_invalid", "this key may not write", {"WWW-Authenticate": "ApiKey"})
