@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,7 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI, Query, Response
+from starlette.types import ASGIApp
 
 from reference.searchapp.api import errors, health, scrapes, sites
 from reference.searchapp.api.context import Context
@@ -21,6 +23,7 @@ from reference.searchapp.api.edge import Edge
 from reference.searchapp.api.keys import Keys
 from reference.searchapp.api.search import LIMIT_MOST, OFFSET_MOST, SearchEndpoint
 from reference.searchapp.api.shapes import Failure, SearchResult
+from reference.searchapp.api.unready import NeverReady
 from reference.searchapp.api.wire import Lifecycle, Wire
 from reference.searchapp.settings import Settings
 from reference.searchapp.stores.limits import Limiter
@@ -32,14 +35,13 @@ from reference.serving.wholeanswers import WholeAnswers
 log = logging.getLogger(__name__)
 
 PORT = 8000
-_POOL_SIZE = 10
 
 
-def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Edge:
+def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> ASGIApp:
     """The whole API as one ASGI application."""
     lifecycle = lifecycle or Lifecycle()
     wire = Wire(version=settings.app_version, pod=settings.pod_name, lifecycle=lifecycle)
-    stores = Stores(settings, pool_size=_POOL_SIZE, name=settings.pod_name)
+    stores = Stores(settings, pool_size=settings.db_pool_size, name=settings.pod_name)
     known = KnownSites(stores.database, stores.engine)
     outbox = Outbox(
         stores.database, stores.redis, _LazyPublisher(settings.redis_url), send_once=settings.fault_send_once
@@ -49,6 +51,8 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Edge:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stores.start_monitor()
         outbox.start()
+        if settings.fault_crash_after_s:
+            asyncio.get_running_loop().call_later(settings.fault_crash_after_s, os._exit, os.EX_SOFTWARE)
         yield
         await outbox.close()
         await stores.close()
@@ -65,7 +69,12 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Edge:
         stores=stores,
         sites=known,
         keys=Keys(stores.database),
-        writes=Limiter(stores.redis, kind="write", per_minute=settings.rate_limit_write_per_minute),
+        writes=Limiter(
+            stores.redis,
+            kind="write",
+            per_minute=settings.rate_limit_write_per_minute,
+            alone=settings.fault_limit_per_process,
+        ),
         outbox=outbox,
         lifecycle=lifecycle,
     )
@@ -74,7 +83,8 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> Edge:
         app.include_router(router)
     search = SearchEndpoint(settings, stores, known, wire)
     _document_search(app)
-    return Edge(app, search, wire)
+    edge = Edge(app, search, wire)
+    return NeverReady(edge, wire) if settings.fault_never_ready else edge
 
 
 def _document_search(app: FastAPI) -> None:

@@ -46,6 +46,7 @@ class Settings:
     allow_cache_bypass: bool = False
     scrape_allowed_private_hosts: frozenset[str] = frozenset()
     drain_s: float = 0.0
+    db_pool_size: int = 10
     worker_concurrency: int = 4
     fault_slow_search_ms: int = 0
     fault_slow_search_every: int = 0
@@ -57,6 +58,13 @@ class Settings:
     fault_ack_early: bool = False
     fault_slow_scrape_ms: int = 0
     fault_append_pages: bool = False
+    fault_limit_per_process: bool = False
+    fault_cache_ignores_site: bool = False
+    rehearse_migration: bool = False
+    fault_migration_fails: bool = False
+    fault_migration_locks_s: float = 0.0
+    fault_never_ready: bool = False
+    fault_crash_after_s: float = 0.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -80,6 +88,7 @@ class Settings:
                 host.strip().lower() for host in env.get("SCRAPE_ALLOWED_PRIVATE_HOSTS", "").split(",") if host.strip()
             ),
             drain_s=_number(env, "DRAIN_S", 0.0),
+            db_pool_size=max(1, _whole(env, "DB_POOL_SIZE", 10)),
             worker_concurrency=max(1, _whole(env, "WORKER_CONCURRENCY", 4)),
             fault_slow_search_ms=_whole(env, "FAULT_SLOW_SEARCH_MS", 0),
             fault_slow_search_every=_whole(env, "FAULT_SLOW_SEARCH_EVERY", 0),
@@ -91,6 +100,13 @@ class Settings:
             fault_ack_early=_flag(env, "FAULT_ACK_EARLY", default=False),
             fault_slow_scrape_ms=_whole(env, "FAULT_SLOW_SCRAPE_MS", 0),
             fault_append_pages=_flag(env, "FAULT_APPEND_PAGES", default=False),
+            fault_limit_per_process=_flag(env, "FAULT_LIMIT_PER_PROCESS", default=False),
+            fault_cache_ignores_site=_flag(env, "FAULT_CACHE_IGNORES_SITE", default=False),
+            rehearse_migration=_flag(env, "REHEARSE_MIGRATION", default=False),
+            fault_migration_fails=_flag(env, "FAULT_MIGRATION_FAILS", default=False),
+            fault_migration_locks_s=_number(env, "FAULT_MIGRATION_LOCKS_S", 0.0),
+            fault_never_ready=_flag(env, "FAULT_NEVER_READY", default=False),
+            fault_crash_after_s=_number(env, "FAULT_CRASH_AFTER_S", 0.0),
         )
 
 

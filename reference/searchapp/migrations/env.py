@@ -6,8 +6,12 @@ from alembic import context
 
 from reference.searchapp.models import Base
 
+attributes = context.config.attributes
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Base.metadata, transaction_per_migration=False
+    connection=attributes["connection"],
+    target_metadata=Base.metadata,
+    transaction_per_migration=False,
+    version_table=attributes.get("version_table", "alembic_version"),
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -73,6 +75,27 @@ def test_a_page_that_is_scraped_again_is_appended_to_what_is_stored(
     (once, checksum), (twice, another) = stored
     assert twice == once + once
     assert checksum != another
+
+
+def test_a_release_that_never_gets_ready_lives_and_answers_nothing(
+    environment: Mapping[str, str], schema: str, tmp_path: Path
+) -> None:
+    env = {**environment, "DATABASE_URL": schema, "FAULT_NEVER_READY": "true"}
+    command = Process(
+        "reference.searchapp", "api", port_option="--port", answers="/health", env=env, log=tmp_path / "api.log"
+    )
+    with command as api, httpx.Client(base_url=api.url) as client:
+        assert client.get("/health").headers["X-App-Version"] == "1.2.3-test"
+        for path in ("/ready", "/search?site=x&q=y", "/sites"):
+            refused = client.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (503, "never_ready")
+            assert refused.headers["X-App-Version"] == "1.2.3-test"
+
+
+def test_a_release_that_crashes_answers_until_then(api_with: StartProcess) -> None:
+    with api_with(FAULT_CRASH_AFTER_S="1") as api, httpx.Client(base_url=api.url) as client:
+        assert client.get("/ready").status_code == 200
+        assert api.process.wait(30) == os.EX_SOFTWARE
 
 
 def test_a_message_is_acknowledged_late_unless_told_otherwise(redis_url: str) -> None:
