@@ -9,7 +9,7 @@ from suites.harness.clients.objects import Node
 from suites.harness.errors import Unsupported
 from suites.harness.faults.network import RulesFault
 from suites.harness.faults.records import left_records
-from suites.harness.faults.standing import fingerprint, why_not_settled
+from suites.harness.faults.standing import fingerprint
 from suites.harness.faults.tools import left_running, run_everywhere
 
 
@@ -26,7 +26,7 @@ def footprint(cluster: Cluster) -> dict[str, str]:
         **{f"NetworkPolicy {policy['metadata']['name']}": "there" for policy in cluster.policies.all()},
         f"Namespace {cluster.namespace}": json.dumps(cluster.namespace_marks(), sort_keys=True),
         **{f"Node {node.name}": _condition(node) for node in cluster.nodes.all()},
-        **{f"component {name}": "; ".join(why_not_settled(cluster, name)) for name in cluster.target.components},
+        **{f"component {name}": _readiness(cluster, name) for name in cluster.target.components},
         **{
             f"undo record {record.id}": f"{record.kind} of {record.component}"
             for record in left_records(cluster, cluster.target.context, cluster.namespace)
@@ -46,6 +46,12 @@ def left_behind(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 def _condition(node: Node) -> str:
     return ("ready" if node.is_ready else "not ready") + (", cordoned" if node.is_cordoned else "")
+
+
+def _readiness(cluster: Cluster, component: str) -> str:
+    """How many there are is in the specs, or an autoscaler's to say."""
+    readiness = cluster.readiness(component)
+    return "ready" if readiness.is_ready else str(readiness)
 
 
 def _rules(cluster: Cluster) -> dict[str, str]:
