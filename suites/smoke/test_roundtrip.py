@@ -39,7 +39,7 @@ def test_a_scrape_stores_every_page_as_it_was_served(sites: Sites, platform: Sit
 def test_scraped_pages_are_found_in_their_site_and_in_no_other(
     sites: Sites, platform: SiteSearch, deadlines: Deadlines, judge: Judge
 ) -> None:
-    """A page is found by its word, also misspelt, with the word marked, and never in another tenant's site."""
+    """A page is found by its word, also misspelt and kept, with the word marked, and never in another's site."""
     try:
         site, other = sites.scraped(pages=10), sites.scraped(pages=10)
         for each in (site, other):
@@ -68,6 +68,17 @@ def _claims(platform: SiteSearch, site: ScrapedSite, other: ScrapedSite) -> dict
         )
     for page in other.served.pages[:5]:
         claims |= _is_among("in the other site", page, platform.search(other.id, page.word))
+    return claims | _claims_of_cache(platform, site, other)
+
+
+def _claims_of_cache(platform: SiteSearch, site: ScrapedSite, other: ScrapedSite) -> dict[str, bool]:
+    """Once their answers are kept, the same words asked of the other site must not be answered with them."""
+    claims: dict[str, bool] = {}
+    for page in site.served.pages[:5]:
+        claims |= _is_among("through the cache", page, platform.search(site.id, page.word, use_cache=True))
+    for page in site.served.pages[:5]:
+        kept = _urls(platform.search(other.id, page.word, use_cache=True))
+        claims[f"{page.word} finds nothing of its site elsewhere, through the cache"] = page.url not in kept
     return claims
 
 

@@ -132,14 +132,14 @@ class SiteSearch:
         for item in self._listed(f"/sites/{site_id}/pages"):
             yield Page(url=item["url"], title=item["title"], checksum=item["checksum"])
 
-    def search(self, site_id: str, query: str, *, limit: int = 20) -> SearchAnswer:
+    def search(self, site_id: str, query: str, *, limit: int = 20, use_cache: bool = False) -> SearchAnswer:
         """Search past the cache where the platform allows that: the checks ask for what is stored now."""
         response = self._checked(
             self._call(
                 "GET",
                 "/search",
                 params={"site": site_id, "q": query, "limit": limit},
-                headers={"Cache-Control": "no-cache"},
+                headers={} if use_cache else {"Cache-Control": "no-cache"},
             )
         )
         answer = _object(response)
