@@ -8,6 +8,7 @@ import time
 from starlette.types import ASGIApp
 
 from reference.searchapp import metrics
+from reference.searchapp.api.bodies import bounded
 from reference.searchapp.api.search import SearchEndpoint
 from reference.searchapp.api.wire import Message, Receive, Scope, Send, Wire
 from reference.searchapp.logs import request_id as current_request_id
@@ -46,7 +47,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, marked)
+            await self._app(scope, bounded(scope, receive), marked)
         except Exception:
             log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
             status = 500

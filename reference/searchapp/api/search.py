@@ -11,7 +11,7 @@ import itertools
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
@@ -26,7 +26,7 @@ from reference.searchapp.stores.breaker import Unavailable
 from reference.searchapp.stores.cache import Answer, LocalAnswers, SharedAnswers, answer_key
 from reference.searchapp.stores.database import OutcomeUnknown
 from reference.searchapp.stores.engine import Found, NoIndex
-from reference.searchapp.stores.generations import Generations, generation_key
+from reference.searchapp.stores.generations import Generations, OneGeneration, generation_key
 from reference.searchapp.stores.limits import Limiter, retry_after_s
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.redis import Command
@@ -95,8 +95,14 @@ class SearchEndpoint:
         self._redis = stores.redis
         self._sites = sites
         self._wire = wire
-        self._limiter = Limiter(stores.redis, kind="search", per_minute=settings.rate_limit_search_per_minute)
-        self._generations = Generations(stores.redis)
+        self._limiter = Limiter(
+            stores.redis,
+            kind="search",
+            per_minute=settings.rate_limit_search_per_minute,
+            alone=settings.fault_limit_per_process,
+        )
+        ignores_site = settings.fault_cache_ignores_site
+        self._generations = OneGeneration(stores.redis) if ignores_site else Generations(stores.redis)
         self._local = LocalAnswers()
         self._computing: dict[tuple[str, str | None], asyncio.Task[Answer]] = {}
         self._shared = SharedAnswers(stores.redis)
@@ -123,6 +129,8 @@ class SearchEndpoint:
             query = parse(scope["query_string"])
             if isinstance(query, str):
                 raise Problem(422, "invalid_query", query)
+            if self._settings.fault_cache_ignores_site:
+                query = replace(query, key=query.key.partition(":")[2])
             bypass = (
                 self._settings.allow_cache_bypass and cache_control is not None and b"no-cache" in cache_control.lower()
             )

@@ -70,6 +70,13 @@ class Generations:
                 self.learned(site, raw, asked_at)
 
 
+class OneGeneration(Generations):
+    """A fault: one generation for all sites and for ever, so an answer is valid whatever site it is of."""
+
+    def current(self, site_id: str) -> str | None:  # noqa: ARG002 - that it does not matter is the fault
+        return "one"
+
+
 def generation_key(site_id: str) -> str:
     return f"generation:{site_id}"
 
