@@ -113,6 +113,34 @@ def test_migrations_run_when_they_can(pods: dict[str, Manifest]) -> None:
     job = manifests(*KIND)["Job", "site-search-migrate"]
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,pre-upgrade"
     assert pods["Job/site-search-migrate"]["spec"]["containers"][0]["args"] == ["migrate", "--wait", "300"]
+    refused = job["spec"]["podFailurePolicy"]["rules"][0]
+    assert (refused["action"], refused["onExitCodes"]["values"]) == ("FailJob", [3])
+
+
+def test_a_release_can_be_rehearsed() -> None:
+    """A version of its own in every pod, a change of the schema, and a migration broken on purpose."""
+    pods = pod_specs(
+        manifests(
+            *KIND,
+            "app.version=next",
+            "migrate.rehearsal=true",
+            "migrate.extraEnv[0].name=FAULT_MIGRATION_FAILS",
+            "migrate.extraEnv[0].value=yes",
+        )
+    )
+    of_platform = ("Deployment/site-search-app", "Deployment/site-search-worker", "Job/site-search-migrate")
+    assert [environment(pods[name])["APP_VERSION"] for name in of_platform] == ["next"] * 3
+    migration = environment(pods["Job/site-search-migrate"])
+    assert (migration["REHEARSE_MIGRATION"], migration["FAULT_MIGRATION_FAILS"]) == ("true", "yes")
+
+
+def test_a_release_that_crashes_early_takes_no_pod_of_the_old_one() -> None:
+    """In production a new pod proves itself for longer than the 20 s after which a bad one crashes."""
+    assert manifests(*PRODUCTION)["Deployment", "site-search-app"]["spec"]["minReadySeconds"] == 25
+    quick = manifests(*KIND, "app.rollout.maxSurge=0", "app.rollout.maxUnavailable=100%")
+    spec = quick["Deployment", "site-search-app"]["spec"]
+    assert spec["minReadySeconds"] == 0
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "100%"}
 
 
 def test_acknowledged_writes_are_on_two_nodes() -> None:

@@ -6,7 +6,7 @@
     fieldRef:
       fieldPath: metadata.name
 - name: APP_VERSION
-  value: {{ .Values.app.image.tag | default .Chart.AppVersion | quote }}
+  value: {{ .Values.app.version | default .Values.app.image.tag | default .Chart.AppVersion | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.app.logLevel }}
 - name: DATABASE_URL
