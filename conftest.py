@@ -10,5 +10,6 @@ pytest_plugins = [
     "suites.fixtures.target",
     "suites.fixtures.tasks",
     "suites.fixtures.traffic",
+    "suites.fixtures.users",
     "suites.fixtures.witness",
 ]

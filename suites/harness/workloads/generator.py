@@ -30,7 +30,9 @@ import uvloop
 
 from reports.records import Outcome
 from suites.harness.workloads.http1 import Connection, Response
+from suites.harness.workloads.outcome import outcome_of, value_of
 from suites.harness.workloads.plan import Counts, Plan, ScheduleReport
+from suites.harness.workloads.priority import take_real_time
 from suites.harness.workloads.request import Request
 
 # Often enough for someone who waits for traffic to flow, rare enough to cost nothing.
@@ -39,9 +41,6 @@ FLUSH_INTERVAL_S = 0.25
 TICK_S = 0.001
 # A starved generator gets its share in slices of this length, as a scheduler with too many takers would give it.
 STARVED_SLICE_S = 0.2
-# The lowest priority above all that is not real-time: the generator stands for clients that have machines of their own.
-# Niceness is not enough where each session is scheduled as a group (autogroup): it only counts within the session.
-REAL_TIME = os.sched_param(1)
 
 
 class Flight:
@@ -246,17 +245,8 @@ class Generator:
             else:
                 connection.abort()
         request = flight.request
-        value = _value(request, response)
-        if 200 <= response.status < 300:
-            if request.expect in response.body:
-                self._over(flight, "ok", None, value)
-            else:
-                self._over(flight, "fail", f"HTTP {response.status} without {request.expect!r} in its body", value)
-        elif response.status >= 500 and not request.reads_only:
-            # A server that fails while it writes may have written.
-            self._over(flight, "unknown", _refusal(response), value)
-        else:
-            self._over(flight, "fail", _refusal(response), value)
+        value = value_of(request, lambda name: response.header(name.encode()))
+        self._over(flight, *outcome_of(request, response.status, response.body), value)
 
     def _expire(self, now: float) -> None:
         oldest = self._by_start
@@ -278,7 +268,7 @@ class Generator:
         flight.over = True
         flight.connection = flight.connecting = None
         if value is None:
-            value = _value(flight.request, None)
+            value = value_of(flight.request, None)
         self._in_flight -= 1
         self._outcomes[outcome] += 1
         epoch = self._epoch_s
@@ -299,25 +289,6 @@ class Generator:
     def _starve(self) -> None:
         time.sleep(STARVED_SLICE_S * self.plan.starve)
         self._loop.call_later(STARVED_SLICE_S * (1.0 - self.plan.starve), self._starve)
-
-
-def _value(request: Request, response: Response | None) -> str:
-    """The request's id, or else `label:cache[:degraded]`, blank where nothing is known."""
-    if request.id:
-        return request.id
-    if response is None:
-        return request.label and f"{request.label}:"
-    degraded = ":degraded" if response.header(b"x-degraded") == "true" else ""
-    return f"{request.label}:{response.header(b'x-cache')}{degraded}"
-
-
-def _refusal(response: Response) -> str:
-    """The status, and the code that the platform gives its refusals; the ingress' own have none."""
-    code = None
-    if response.body.startswith(b"{"):
-        with contextlib.suppress(ValueError):
-            code = json.loads(response.body).get("code")
-    return f"HTTP {response.status} {code}" if isinstance(code, str) else f"HTTP {response.status}"
 
 
 def say(message: dict[str, object]) -> None:
@@ -357,8 +328,7 @@ def main() -> int:
     plan: Plan = pickle.load(sys.stdin.buffer)  # noqa: S301
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, plan.max_in_flight + 256)), hard))
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, REAL_TIME)
+    take_real_time()
     history = HistoryFile(Path(plan.history))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

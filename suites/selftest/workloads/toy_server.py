@@ -23,7 +23,11 @@ from typing import cast
 
 import uvloop
 
-BODY = json.dumps({"hits": [{"url": "/page/1", "title": "Page", "snippet": "x" * 100}] * 12, "total": 12}).encode()
+HIT = {"url": "/page/1", "title": "Page", "snippet": "x" * 100}
+# An answer to everything that users ask.
+BODY = json.dumps(
+    {"hits": [HIT] * 12, "total": 12, "items": [], "id": "1", "base_url": "http://toy", "status": "queued"}
+).encode()
 HEADERS = b"Content-Type: application/json\r\nX-Cache: hit\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\n" + HEADERS + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 CHUNKED = (
@@ -87,7 +91,7 @@ class Toy(asyncio.Protocol):
                 pass
             case ["status", status]:
                 self.transport.write(b"HTTP/1.1 %d Told So\r\nContent-Length: 0\r\n\r\n" % int(status))
-            case ["refused", status, code]:
+            case ["refused", status, code, *_]:
                 told = json.dumps({"detail": "no", "code": code, "request_id": "r"}).encode()
                 self.transport.write(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%s" % (int(status), len(told), told))
             case ["sites"]:
