@@ -22,6 +22,8 @@ class Deadlines:
     # The first restart comes without back-off, later ones after 10 s and more; five minutes is the longest.
     container_restarted_s: float = 330
     component_ready_again_s: float = 330
+    # What `helm upgrade` is given as its --timeout, beside the time that new pods have to stay ready.
+    release_ready_s: float = 90
     # An image may have to be pulled first.
     tools_started_s: float = 60
     # A pod's own grace period comes first.

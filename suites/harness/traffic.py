@@ -25,6 +25,8 @@ _SEARCHES_HZ = 100.0
 # One interval of the slowest probing that is believed. Being late can only lengthen a gap, so this is less strict than
 # where latency itself is judged.
 _LATE_P99_LIMIT_MS = 50.0
+# Which version of the platform answered, by the contract.
+VERSION_HEADER = "x-app-version"
 # Enough different titles for a mix of queries, few enough to be scraped in seconds.
 CORPUS_PAGES = 200
 
@@ -144,8 +146,11 @@ def traffic_of(base_url: str, flowing: Iterable[Journey], *, history: HistoryWri
 def search_traffic(
     base_url: str, corpus: ScrapedSite, history: HistoryWriter, *, deadlines: Deadlines, seed: int
 ) -> Traffic:
-    """200 searches a second over a corpus and 80 probes of it, each half on new and half on reused connections."""
-    mix = mix_of(corpus, seed=seed)
+    """200 searches a second over a corpus and 80 probes of it, each half on new and half on reused connections.
+
+    What each is answered with ends with the version that answered.
+    """
+    mix = replace(mix_of(corpus, seed=seed), tells=VERSION_HEADER)
     searches = [
         OpenLoop(
             base_url=base_url,

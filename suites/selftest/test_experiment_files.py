@@ -21,7 +21,7 @@ FOLDER = Path(experiments.__file__).parent
 FILES = sorted(FOLDER.glob("*/*.yaml"))
 # How a release is deployed, which is for the suites to break; `take_down` plays one of them. A second primary is for a
 # mutant: it is no promise that this is survived.
-NOT_PLAYED = {"change_values", "patch_object", "promote_standby", "rolling_restart"}
+NOT_PLAYED = {"change_values", "new_release", "patch_object", "promote_standby"}
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reports import objectives
@@ -40,8 +42,8 @@ def history(*failed_at: float, without: str = "", end: float = END_S) -> History
 
 
 def word(measurement: Measurement) -> str:
-    objective = objectives.load()["rollout.failed_requests"]
-    return judge(objective, measurement, check="c", evidence="e", at=0.0).word
+    objective = objectives.load()["rollout.bad_release_stopped"]
+    return judge(objective, replace(measurement, guards={"stayed": 0.0}), check="c", evidence="e", at=0.0).word
 
 
 def test_none_failed() -> None:

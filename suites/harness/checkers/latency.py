@@ -23,20 +23,21 @@ def latency_p95_ms(
     history: History,
     *,
     timeout_ms: float,
+    kind: str | None = None,
     window: Window | None = None,
     doubts: Iterable[str] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> Measurement:
     """The time within which 95 of 100 operations were answered well, counted from when each was intended to start.
 
-    Every operation that was intended in the window counts, whatever became of it. One that did not end `ok` counts as
-    if it had taken at least the client's time-out: an error that comes at once is no quick answer.
+    Every operation (of that kind) that was intended in the window counts, whatever became of it. One that did not end
+    `ok` counts as if it had taken at least the client's time-out: an error that comes at once is no quick answer.
     Guard `error_ratio`: the share of operations that did not end `ok`.
     """
     operations = [
         operation
         for operation in history.operations
-        if window is None or window.start <= operation.intended <= window.end
+        if (window is None or window.start <= operation.intended <= window.end) and kind in (None, operation.kind)
     ]
     if not operations:
         return Measurement(
@@ -93,9 +94,9 @@ def answered_ms(operation: Operation, timeout_ms: float) -> float:
 
 
 def read_value(value: Any) -> tuple[str, str, bool]:
-    """Label, cache state and whether the fallback answered, out of `label:cache[:degraded]`; blanks where unknown."""
+    """Label, cache state and whether the fallback answered, of `label:cache[:degraded][@…]`; blanks where unknown."""
     if not isinstance(value, str):
         return "", "", False
-    label, _, rest = value.partition(":")
+    label, _, rest = value.partition("@")[0].partition(":")
     cache, _, mark = rest.partition(":")
     return label, cache, mark == "degraded"

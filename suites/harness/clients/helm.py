@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,10 @@ CHART = Path(__file__).resolve().parents[3] / "charts" / "site-search"
 _RELEASE_ANNOTATION = "meta.helm.sh/release-name"
 # An upgrade without hooks only sends objects; a hundred of them take seconds.
 _CALL_ENDED_S = 180.0
+# Helm forgets older revisions. A mutant that is there while several releases come and go is still to be taken off.
+_KEPT = ("--history-max", "50")
+# What helm does before and after it waits.
+_MARGIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +38,17 @@ class Revision:
     description: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """How a release went: whether its revision stayed, how long that took to be known, and what helm said."""
+
+    stayed: bool
+    took_s: float
+    said: str
+
+
 class Release:
-    """The target's release. Every call that fails is a ClientError naming it; nothing waits for pods."""
+    """The target's release. Every call that fails is a ClientError naming it; only `go_out` waits for pods."""
 
     def __init__(self, target: Target, name: str, *, chart: Path = CHART) -> None:
         self.name = name
@@ -66,30 +81,48 @@ class Release:
         """What is installed, as the chart rendered it, by kind and name."""
         return _by_name(self._helm("get", "manifest", self.name))
 
-    def objects_of_chart(self) -> dict[str, Any]:
-        """What this clone's chart makes of the values that are installed; changes nothing."""
-        answer = json.loads(self._upgrade("--dry-run=server", "--output", "json"))
+    def objects_of_chart(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What this clone's chart makes of the installed values, with these in their place; changes nothing."""
+        with _written(values or {}) as file:
+            answer = json.loads(self._upgrade(file, "--dry-run=server", "--output", "json"))
         return _by_name(answer["manifest"])
 
-    def upgrade(self, values: Mapping[str, Any], *, description: str) -> None:
-        """The installed values with these in their place; no hooks run."""
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-            yaml.safe_dump(dict(values), file)
-            file.flush()
-            self._upgrade("--no-hooks", "--values", file.name, "--description", description)
+    def upgrade(self, values: Mapping[str, Any], *, description: str, hooks: bool = False) -> None:
+        """The installed values with these in their place; migrations run where hooks do."""
+        with _written(values) as file:
+            self._upgrade(file, "--description", description, *([] if hooks else ["--no-hooks"]))
+
+    def go_out(self, values: Mapping[str, Any], *, description: str, timeout_s: float) -> Released:
+        """The same as a pipeline does it: migrations first, then wait until all is ready, and back when it is not.
+
+        Raises ClientError when helm never came to begin.
+        """
+        before = self.history()[-1].number
+        started = time.monotonic()
+        atomic = ("--atomic", "--timeout", f"{timeout_s:.0f}s", "--description", description)
+        try:
+            with _written(values) as file:
+                # The way back is given the same time again.
+                self._upgrade(file, *atomic, within_s=2 * timeout_s + _MARGIN_S)
+        except ClientError as error:
+            if self.history()[-1].number == before:
+                raise
+            return Released(stayed=False, took_s=time.monotonic() - started, said=str(error))
+        return Released(stayed=True, took_s=time.monotonic() - started, said="deployed")
 
     def roll_back(self, revision: int) -> None:
         """What that revision had installed, object by object; no hooks run."""
-        self._helm("rollback", self.name, str(revision), "--no-hooks")
+        self._helm("rollback", self.name, str(revision), "--no-hooks", *_KEPT)
 
-    def _upgrade(self, *arguments: str) -> str:
-        return self._helm("upgrade", self.name, str(self._chart), "--reuse-values", *arguments)
+    def _upgrade(self, values: str, *arguments: str, within_s: float = _CALL_ENDED_S) -> str:
+        chart = (str(self._chart), "--reuse-values", "--values", values)
+        return self._helm("upgrade", self.name, *chart, *_KEPT, *arguments, within_s=within_s)
 
-    def _helm(self, *arguments: str) -> str:
+    def _helm(self, *arguments: str, within_s: float = _CALL_ENDED_S) -> str:
         call = f"helm {arguments[0]} {self.name}"
         try:
             ended = subprocess.run(  # noqa: S603 the program was looked up, no shell reads the words
-                [self._program, *arguments, *self._where], capture_output=True, text=True, timeout=_CALL_ENDED_S,
+                [self._program, *arguments, *self._where], capture_output=True, text=True, timeout=within_s,
                 check=False,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -97,6 +130,14 @@ class Release:
         if ended.returncode != 0:
             raise ClientError(f"{call}: {' '.join(ended.stderr.split())[:600]}")
         return ended.stdout
+
+
+@contextmanager
+def _written(values: Mapping[str, Any]) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump(dict(values), file)
+        file.flush()
+        yield file.name
 
 
 def _program() -> str:

@@ -22,7 +22,7 @@ from suites.harness.faults.pods import KillProcess
 from suites.harness.faults.policy import PolicyPartition
 from suites.harness.faults.promotion import PromoteStandby
 from suites.harness.faults.records import UndoRecord, left_records
-from suites.harness.faults.rollout import RollingRestart
+from suites.harness.faults.rollout import NewRelease
 
 KINDS: dict[str, type[Fault]] = {
     fault.kind: fault
@@ -34,13 +34,13 @@ KINDS: dict[str, type[Fault]] = {
         FillDisk,
         FreezeProcess,
         KillProcess,
+        NewRelease,
         OutOfMemory,
         Partition,
         PatchObject,
         PauseNode,
         PolicyPartition,
         PromoteStandby,
-        RollingRestart,
         SlowDependency,
         SlowNetwork,
         StopNode,

@@ -67,6 +67,7 @@ class QueryMix:
     shares: Shares = Shares()
     clients: int = CLIENTS
     use_cache: bool = True
+    tells: str = ""
 
     @classmethod
     def of_titles(
@@ -118,6 +119,7 @@ class QueryMix:
                 label=label,
                 headers=rng.choice(clients),
                 expect=b'"hits"',
+                tells=self.tells,
             )
 
     def _headers(self, number: int) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ class Request:
 
     `label` names the sort of request within its kind and comes first in the operation's value. `id` is the client's own
     name for what it asks for, and then is the whole value: what is looked for afterwards. An answer without `expect` in
-    its body is a failure whatever its status says.
+    its body is a failure whatever its status says. `tells` is a header of the answer that ends the value, after an `@`.
     """
 
     path: str
@@ -25,6 +25,7 @@ class Request:
     label: str = ""
     id: str = ""
     expect: bytes = b""
+    tells: str = ""
 
     @property
     def reads_only(self) -> bool:

@@ -14,7 +14,6 @@ from suites.harness.deadlines import Deadlines
 from suites.harness.errors import ClientError, NothingSelected, NotReached, Refused, Unsupported
 from suites.harness.faults import changes, undo
 from suites.harness.faults.changes import ChangeValues, PatchObject, is_back, is_left
-from suites.harness.faults.rollout import RollingRestart
 from suites.harness.faults.standing import RESTARTED_AT, digest
 from suites.selftest.mutants.toy_target import APP, ToyCluster, ToyRelease, pod
 
@@ -228,27 +227,3 @@ def test_a_restart_leaves_the_fingerprint_as_it_was() -> None:
     other = {**restarted, "replicas": 2}
     assert digest(spec) == digest(restarted) != digest(other)
     assert RESTARTED_AT in restarted["template"]["metadata"]["annotations"]
-
-
-def test_a_rollout_is_proved_by_new_pods_alone(cluster: ToyCluster) -> None:
-    marks = Marks()
-    with RollingRestart("app", cluster=cast(Cluster, cluster), history=marks, deadlines=SOON) as restart:
-        with pytest.raises(NotReached, match=r"all 3 pods of app replaced.*app-3"):
-            restart.observed()
-        cluster.app_pods = [pod("4"), pod("5"), pod("3")]
-        with pytest.raises(NotReached):
-            restart.observed()
-        cluster.app_pods = [pod("4"), pod("5"), pod("6", ready=False)]
-        with pytest.raises(NotReached, match="app: 2 of 3 ready"):
-            restart.observed()
-        cluster.app_pods[2] = pod("6")
-        assert restart.observed() == "3 pods of app replaced, none of their UIDs is left"
-    assert [mark.mark for mark in marks] == ["injecting", "observed", "healing", "healed"]
-
-
-def test_what_its_operator_restarts_is_no_rollout(cluster: ToyCluster) -> None:
-    with (
-        pytest.raises(Unsupported, match="restarted by its operator"),
-        RollingRestart("postgresql", cluster=cast(Cluster, cluster), history=Marks(), deadlines=SOON),
-    ):
-        pass

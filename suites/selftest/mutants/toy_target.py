@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from suites.harness.clients.helm import Revision
+from suites.harness.clients.helm import Released, Revision
 from suites.harness.clients.objects import Pod, Readiness
 from suites.harness.errors import ClientError
 from suites.harness.faults.base import ALLOW_LABEL
@@ -98,6 +98,10 @@ class ToyRelease:
     specs: dict[int, dict[str, Any]] = field(default_factory=dict)
     rollback_works: bool = True
     upgrade_works: bool = True
+    # What becomes of one that goes out: it stays, is taken back, or neither.
+    goes: Literal["stays", "back", "stuck"] = "stays"
+    given_s: float = 0.0
+    hooks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._deploy(self.cluster.app, "Install complete")
@@ -108,13 +112,26 @@ class ToyRelease:
     def objects(self) -> dict[str, Any]:
         return {f"Deployment {APP}": {"spec": self.specs[len(self.revisions)]}}
 
-    def objects_of_chart(self) -> dict[str, Any]:
-        return self.objects() | self.chart
+    def objects_of_chart(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        return {f"Deployment {APP}": {"spec": {**self.specs[len(self.revisions)], **(values or {})}}} | self.chart
 
-    def upgrade(self, values: Mapping[str, Any], *, description: str) -> None:
+    def upgrade(self, values: Mapping[str, Any], *, description: str, hooks: bool = False) -> None:
         if not self.upgrade_works:
             raise ClientError("helm upgrade site-search: values don't meet the schema")
         self._deploy({**self.cluster.app, **values}, description)
+        if hooks:
+            self.hooks.append(description)
+
+    def go_out(self, values: Mapping[str, Any], *, description: str, timeout_s: float) -> Released:
+        self.given_s = timeout_s
+        before = len(self.revisions)
+        if self.goes == "stays":
+            self.upgrade(values, description=description, hooks=True)
+            return Released(stayed=True, took_s=20.0, said="deployed")
+        self._deploy({**self.cluster.app, **values}, "Upgrade failed: timed out", "failed")
+        if self.goes == "back":
+            self.roll_back(before)
+        return Released(stayed=False, took_s=95.0, said="helm upgrade site-search: timed out")
 
     def roll_back(self, revision: int) -> None:
         spec = self.specs[revision] if self.rollback_works else {**self.cluster.app, "odd": True}
