@@ -1,0 +1,94 @@
+"""Whoever breaks something may die in the middle of it: the target heals all the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reports.records import Measurement
+
+if TYPE_CHECKING:
+    from suites.fixtures.benchmark import Benchmark
+    from suites.harness.clients.kubernetes import Cluster
+    from suites.harness.deadlines import Deadlines
+
+FOR_S = 15.0
+# After the fault is over by itself, all must be as it was within this.
+AFTERWARDS_S = 30.0
+TIMES = 3
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "delete_pod": {"component": "worker", "grace_s": 0},
+    "dns_outage": {"component": "app", "for_s": FOR_S},
+    "drain_node": {"component": "app", "for_s": FOR_S},
+    "fill_disk": {"component": "postgresql", "role": "primary", "for_s": FOR_S},
+    "freeze_process": {"component": "redis", "for_s": FOR_S},
+    "kill_process": {"component": "app"},
+    "out_of_memory": {"component": "worker", "for_s": FOR_S},
+    "partition": {"component": "app", "peer": "redis", "for_s": FOR_S},
+    "pause_node": {"component": "app", "for_s": FOR_S},
+    "slow_dependency": {"component": "app", "peer": "meilisearch", "latency_ms": 300, "for_s": FOR_S},
+    "slow_network": {"component": "app", "peer": "redis", "latency_ms": 50, "for_s": FOR_S},
+    "stop_node": {"component": "app", "for_s": FOR_S},
+}
+
+
+@pytest.mark.benchmark
+@pytest.mark.disruptive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("loss", range(TIMES))
+@pytest.mark.parametrize("kind", sorted(FAULTS))
+def test_the_target_heals_when_the_runner_is_killed(
+    kind: str,
+    loss: int,
+    healed_target: Cluster,
+    primary_on_worker: str,  # noqa: ARG001 a control plane that holds the primary is not taken away
+    deadlines: Deadlines,
+    benchmark: Benchmark,
+) -> None:
+    """The process that holds the fault gets SIGKILL; nobody undoes it, and 30 s after its end all is as it was."""
+    from suites.harness.faults.footprint import footprint, left_behind
+    from suites.harness.faults.records import left_records
+    from suites.harness.faults.standing import settle
+    from suites.harness.faults.undo import replay
+    from suites.harness.wait import until
+
+    settle(healed_target, deadlines)
+    before = footprint(healed_target)
+    with held(healed_target, kind) as process:
+        assert process.stdout is not None and process.stderr is not None
+        proof = process.stdout.readline()
+        problem = "" if proof else process.stderr.read().strip()
+        process.kill()
+    if problem.startswith("Unsupported"):
+        pytest.skip(problem)
+    assert proof, problem
+    (record,) = left_records(healed_target, healed_target.target.context, healed_target.namespace)
+    # What has no duration is over at once; its record stands for as long as anybody might want to heal it.
+    over_at = record.expires_at if "for_s" in FAULTS[kind] else time.time()
+    until(
+        lambda: [line for line in left_behind(before, footprint(healed_target)) if not line.startswith("undo record")],
+        where=lambda left: not left,
+        within=over_at + AFTERWARDS_S - time.time(),
+        what=f"the target as it was before {kind}",
+    )
+    found = Measurement(value=time.time() - over_at, unit="s", samples=1, facts={"proof": proof.strip(), "loss": loss})
+    assert [left.id for left in replay(healed_target, deadlines, only_abandoned=True)[0]] == [record.id]
+    benchmark(f"runner_killed.{kind}", found)
+
+
+def held(cluster: Cluster, kind: str) -> subprocess.Popen[str]:
+    """A process that breaks the target and says so in one line."""
+    target = cluster.target
+    return subprocess.Popen(  # noqa: S603 our own module
+        [
+            sys.executable, "-m", "suites.harness.faults.held", "--target", target.name,
+            "--context", target.context, "--namespace", target.namespace, kind, json.dumps(FAULTS[kind]),
+        ],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
