@@ -11,9 +11,10 @@ BODY_BYTES_MOST = 65_536
 
 
 def bounded(scope: Scope, receive: Receive) -> Receive:
-    """What is received, until it is more than a body may have: then 413, and the connection is closed.
+    """What is received, until it is more than a body may have: then 413.
 
-    Without the closing the rest would still be read, to find the next request behind it.
+    What still comes is dropped as it comes. Closing the connection instead would often take the answer along, and an
+    ingress ends a request that was answered before it was sent.
     """
     announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     received = int(announced) if int(announced) > BODY_BYTES_MOST else 0
@@ -23,7 +24,7 @@ def bounded(scope: Scope, receive: Receive) -> Receive:
         message: Message = {} if received > BODY_BYTES_MOST else await receive()
         received += len(message.get("body", b""))
         if received > BODY_BYTES_MOST:
-            raise HTTPException(413, f"a body may have {BODY_BYTES_MOST} bytes", {"Connection": "close"})
+            raise HTTPException(413, f"a body may have {BODY_BYTES_MOST} bytes")
         return message
 
     return counted
