@@ -1,12 +1,15 @@
 """Registers the suites' fixtures and hooks; they live in suites/fixtures, one family per file."""
 
 pytest_plugins = [
+    "suites.fixtures.abuse",
     "suites.fixtures.evidence",
     "suites.fixtures.benchmark",
     "suites.fixtures.faults",
     "suites.fixtures.ledger",
     "suites.fixtures.load",
+    "suites.fixtures.scrapes",
     "suites.fixtures.sites",
+    "suites.fixtures.sweep",
     "suites.fixtures.target",
     "suites.fixtures.tasks",
     "suites.fixtures.traffic",

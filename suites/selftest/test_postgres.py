@@ -96,15 +96,15 @@ def test_rows_are_read_whatever_stands_in_them_and_what_is_given_is_no_part_of_t
     toy = cluster(
         db_1={
             "select name": '"a, ""b""",1\nc,2\n',
-            "select idempotency_key": "k,i,s,completed,2,1.5\nl,j,s,queued,0,\n",
+            "select idempotency_key": "k,i,s,completed,2,0.5,1.5\nl,j,s,queued,0,,\n",
         }
     )
     assert postgres(toy).sites_named("db-1", "it's") == {'a, "b"': 1, "c": 2}
     assert "it's" not in toy.asked[0][-2]
     assert toy.asked[0][-1] == "it's"
     assert postgres(toy).scrapes_keyed("db-1", "k") == [
-        ScrapeRow(key="k", id="i", site="s", status="completed", attempts=2, finished_at=1.5),
-        ScrapeRow(key="l", id="j", site="s", status="queued", attempts=0, finished_at=None),
+        ScrapeRow(key="k", id="i", site="s", status="completed", attempts=2, started_at=0.5, finished_at=1.5),
+        ScrapeRow(key="l", id="j", site="s", status="queued", attempts=0, started_at=None, finished_at=None),
     ]
 
 
@@ -125,7 +125,7 @@ def test_every_instance_is_read_once_it_shows_what_the_primary_had(monkeypatch: 
 
 @pytest.mark.parametrize("status", ["completed", "running"])
 def test_scrapes_are_read_when_they_are_over_or_as_they_are(status: str) -> None:
-    toy = cluster(db_1={**PRIMARY, "select idempotency_key": f"k,i,s,{status},1,\n"}, db_2=REPLICA, db_3=REPLICA)
+    toy = cluster(db_1={**PRIMARY, "select idempotency_key": f"k,i,s,{status},1,,\n"}, db_2=REPLICA, db_3=REPLICA)
     assert [scrape.status for scrape in Ledger(postgres(toy), SOON).scrapes()] == [status]
 
 

@@ -31,6 +31,7 @@ def lost_tasks(
     served: Mapping[str, Mapping[str, str]],
     stored: Mapping[str, Sequence[tuple[str, str]] | None],
     kind: str = "submit",
+    around_fault: bool = True,
     doubts: Iterable[str] = (),
 ) -> Measurement:
     """The accepted scrapes that were not done: not there, not completed by the time they were read, or without effect.
@@ -61,7 +62,7 @@ def lost_tasks(
         guards={"duplicated_effects": float(len(again) + len(twice))},
         doubts=(
             *doubts,
-            *_doubts(history, kind),
+            *(_doubts(history, kind) if around_fault else ()),
             *(f"the pages of site {site} could not be read" for site in unread),
         ),
         fault=injecting.fault if injecting else None,

@@ -70,6 +70,7 @@ class ScrapeRow:
     site: str
     status: str
     attempts: int
+    started_at: float | None
     finished_at: float | None
 
 
@@ -135,7 +136,8 @@ class Postgres:
         """The scrapes whose idempotency key begins so."""
         rows = self._rows(
             instance,
-            "select idempotency_key, id, site_id, status, attempts, extract(epoch from finished_at) from scrapes "
+            "select idempotency_key, id, site_id, status, attempts, extract(epoch from started_at), "
+            "extract(epoch from finished_at) from scrapes "
             "where starts_with(idempotency_key, :'given') order by created_at",
             prefix,
         )
@@ -146,9 +148,10 @@ class Postgres:
                 site=site,
                 status=status,
                 attempts=int(attempts),
+                started_at=float(started_at) if started_at else None,
                 finished_at=float(finished_at) if finished_at else None,
             )
-            for key, id, site, status, attempts, finished_at in rows
+            for key, id, site, status, attempts, started_at, finished_at in rows
         ]
 
     def delete_sites_named(self, prefix: str) -> int:

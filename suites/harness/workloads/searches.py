@@ -51,16 +51,31 @@ class Searches:
     ) -> SearchRun:
         """Search for that long, then read the history `name`.jsonl, closed on disk."""
         path = self._folder / f"{name}.jsonl"
-        generator = OpenLoop(
-            base_url=self._base_url,
-            rate_hz=rate_hz,
-            duration_s=duration_s,
-            requests=QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache),
-            history=path,
-            client=f"search-{name}",
-            timeout_s=TIMEOUT_S,
-            max_in_flight=IN_FLIGHT_AT_MOST,
+        generator = self.stream(
+            name, rate_hz=rate_hz, history=path, duration_s=duration_s, stream=stream, use_cache=use_cache
         )
         with MachineSpeed() as machine:
             report = generator.start().wait()
         return SearchRun(history=History.read(path), report=report, machine=machine.facts)
+
+    def stream(
+        self,
+        name: str,
+        *,
+        rate_hz: float,
+        history: Path,
+        duration_s: float | None = None,
+        stream: int = 0,
+        use_cache: bool = True,
+    ) -> OpenLoop:
+        """Searches that are not started yet, for as long as something else takes when no duration is given."""
+        return OpenLoop(
+            base_url=self._base_url,
+            rate_hz=rate_hz,
+            duration_s=duration_s,
+            requests=QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache),
+            history=history,
+            client=f"search-{name}",
+            timeout_s=TIMEOUT_S,
+            max_in_flight=IN_FLIGHT_AT_MOST,
+        )
