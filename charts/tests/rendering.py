@@ -14,7 +14,8 @@ import yaml
 
 CHARTS = Path(__file__).resolve().parents[1]
 GOLDEN = Path(__file__).resolve().parent / "golden"
-GO_MOD = CHARTS.parent / "reference" / "cluster" / "go" / "go.mod"
+_GO = CHARTS.parent / "reference" / "cluster" / "go"
+GO_MODS = (_GO / "go.mod", _GO / "keda" / "go.mod")
 
 # Chart, values file and what a user must give beside them.
 IMAGE = ("app.image.repository=example/searchapp", "app.image.tag=1.0.0")
@@ -62,10 +63,11 @@ def tool(name: str) -> str:
 @once
 def pinned(module: str) -> str:
     """The version of a Go module that the reference cluster is built from."""
-    match = re.search(rf"^\s*(?:require\s+)?{re.escape(module)}\s+(v[\w.+-]+)", GO_MOD.read_text(), re.MULTILINE)
-    if match is None:
-        raise ToolMissing(f"{GO_MOD} requires no {module}")
-    return match[1]
+    required = re.compile(rf"^\s*(?:require\s+)?{re.escape(module)}\s+(v[\w.+-]+)", re.MULTILINE)
+    for file in GO_MODS:
+        if match := required.search(file.read_text()):
+            return match[1]
+    raise ToolMissing(f"neither {' nor '.join(map(str, GO_MODS))} requires {module}")
 
 
 def run(*argv: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,8 @@
 """Strict JSON schemas for kubeconform, made from the Go modules that the cluster is built from.
 
-No schema is downloaded: Kubernetes carries its OpenAPI document and CloudNativePG its custom resource definitions in
-their Go modules. The result is cached by versions and by this file's text, and put in place whole or not at all.
+No schema is downloaded: Kubernetes carries its OpenAPI document, CloudNativePG and KEDA their custom resource
+definitions in their Go modules. The result is cached by versions and by this file's text, and put in place whole or
+not at all.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from charts.tests.rendering import ToolMissing, cache_folder, pinned
 
 KUBERNETES = "k8s.io/kubernetes"
 CLOUDNATIVEPG = "github.com/cloudnative-pg/cloudnative-pg"
+KEDA = "github.com/kedacore/keda/v2"
 LAYOUT = "{{ .Group }}/{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json"
 
 # What a validator needs; descriptions, defaults and Kubernetes' merge hints make the files ten times as large.
@@ -34,7 +36,7 @@ Schema = dict[str, Any]
 
 def schema_location() -> str:
     """The -schema-location for kubeconform; converts on the first call after a version changed."""
-    versions = f"kubernetes-{pinned(KUBERNETES)}-cloudnativepg-{pinned(CLOUDNATIVEPG)}"
+    versions = f"kubernetes-{pinned(KUBERNETES)}-cloudnativepg-{pinned(CLOUDNATIVEPG)}-keda-{pinned(KEDA)}"
     converter = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     folder = cache_folder() / "schemas" / f"{versions}-{converter}"
     if not folder.is_dir():
@@ -111,10 +113,12 @@ def _references(node: Any) -> Iterator[str]:
 def _build(folder: Path) -> None:
     openapi = _module(KUBERNETES) / "api" / "openapi-spec" / "swagger.json"
     operator = _module(CLOUDNATIVEPG) / "releases" / f"cnpg-{pinned(CLOUDNATIVEPG).removeprefix('v')}.yaml"
+    scaled_objects = _module(KEDA) / "config" / "crd" / "bases" / "keda.sh_scaledobjects.yaml"
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
     try:
-        for schemas in (builtin_schemas(json.loads(openapi.read_text())), custom_schemas(operator.read_text())):
+        custom = f"{operator.read_text()}\n---\n{scaled_objects.read_text()}"
+        for schemas in (builtin_schemas(json.loads(openapi.read_text())), custom_schemas(custom)):
             for path, schema in schemas:
                 target = draft / path
                 target.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The cluster's Go programs, built from one module.
+"""The cluster's Go programs, built from one module, but for KEDA's.
 
 The compiler's cache and the module downloads (together about 8 GB) live in the project's own cache and can be dropped
 once the programs are there: `python -m reference.cluster down --purge`, or by hand.
@@ -6,17 +6,23 @@ once the programs are there: `python -m reference.cluster down --purge`, or by h
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from .paths import GO_MODULE, cache
+from . import keda
+from .paths import GO_MODULE, KEDA_MODULE, cache
 from .process import run, succeeds
 from .store import artifact_path, key_of, produce
 from .versions import versions
 
 KUBERNETES = "k8s.io/kubernetes/cmd"
+# Its programs are of a module of their own: they want newer libraries of Kubernetes than all others agree on.
+KEDA = "keda"
 
 # One group is one call of the compiler and one artifact; what is assembled first comes first.
 GROUPS: dict[str, dict[str, str]] = {
@@ -41,6 +47,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "storage": {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
     "skipper": {"skipper": "./ingress"},
     "prometheus": {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
+    KEDA: {"keda": "./cmd/operator", "keda-adapter": "./cmd/adapter"},
 }
 # Prometheus with no service discovery but Kubernetes': a fifth of the compiling.
 TAGS = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
@@ -87,7 +94,26 @@ def module_folder(module: str) -> Path:
     return Path(run(go(), "list", "-m", "-f", "{{.Dir}}", module, cwd=GO_MODULE, env=environment()).strip())
 
 
-def _linker_flags() -> str:
+@contextmanager
+def _sources(group: str) -> Iterator[Path]:
+    """The folder of the module that a group's programs are built in."""
+    if group != KEDA:
+        yield GO_MODULE
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        keda.lay_out(keda_folder(), Path(folder))
+        yield Path(folder)
+
+
+def keda_folder() -> Path:
+    """Where KEDA's own files are, as its module's checksum has them."""
+    told = run(go(), "mod", "download", "-json", keda.MODULE, cwd=KEDA_MODULE, env=environment())
+    return Path(json.loads(told)["Dir"])
+
+
+def _linker_flags(group: str) -> str:
+    if group == KEDA:
+        return f"-s -w -X {keda.MODULE}/version.Version={versions().go[keda.MODULE].removeprefix('v')}"
     version = versions().kubernetes
     major, minor, _ = version.removeprefix("v").split(".")
     stamp = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
@@ -104,10 +130,12 @@ def _linker_flags() -> str:
 def key(group: str) -> str:
     """The hash of all that goes into a group of programs."""
     programs = GROUPS[group]
-    local = [GO_MODULE / package for package in programs.values() if package.startswith("./")]
-    return key_of(
-        GO_MODULE / "go.mod", GO_MODULE / "go.sum", *local, repr(programs), repr(ENVIRONMENT), _linker_flags()
-    )
+    if group == KEDA:
+        sources = [KEDA_MODULE, Path(keda.__file__)]
+    else:
+        local = [GO_MODULE / package for package in programs.values() if package.startswith("./")]
+        sources = [GO_MODULE / "go.mod", GO_MODULE / "go.sum", *local]
+    return key_of(*sources, repr(programs), repr(ENVIRONMENT), _linker_flags(group))
 
 
 def built(group: str) -> bool:
@@ -119,11 +147,11 @@ def build(group: str) -> Path:
     programs = GROUPS[group]
 
     def make(folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder) as output:
+        with tempfile.TemporaryDirectory(dir=folder) as output, _sources(group) as sources:
             run(
-                go(), "build", "-tags", TAGS.get(group, ""), "-ldflags", _linker_flags(), "-o", f"{output}/",
+                go(), "build", "-tags", TAGS.get(group, ""), "-ldflags", _linker_flags(group), "-o", f"{output}/",
                 *programs.values(),
-                cwd=GO_MODULE, env=environment(),
+                cwd=sources, env=environment(),
             )  # fmt: skip
             for name, package in programs.items():
                 (Path(output) / _output_name(package)).rename(folder / name)

@@ -24,7 +24,7 @@ STORAGE_MANIFEST = "kind/manifests/default-storage.yaml"
 
 # What a node image must carry, and what it may: our own code changes often, so nodes get newer images while they run.
 _MUST = (*images.CONTROL_PLANE, *images.SERVICES)
-_MAY = (*images.OWN, *images.TOOLS)
+_MAY = (*images.OWN, *images.TOOLS, *images.AUTOSCALER)
 RECIPE = "2"  # raise when the steps below change
 
 

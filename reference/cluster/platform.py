@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from . import gobuild, images, kind, node
+from . import gobuild, images, keda, kind, node
 from .paths import CLUSTER, REPOSITORY, kubeconfig, tool
 from .process import run
 from .progress import Progress
@@ -52,11 +52,15 @@ class Sources:
     def tools(self) -> list[str]:
         return [] if self.pull else list(images.TOOLS)
 
+    def autoscaler(self) -> list[str]:
+        return [] if self.pull else list(images.AUTOSCALER)
+
 
 def load_images(sources: Sources) -> None:
-    """Import our own images into the workers that lack them, and those that faults use into every node."""
+    """Import images into nodes that lack them: our own into workers, what faults use into all, KEDA where it runs."""
     wanted = [(worker, name) for worker in kind.workers() for name in sources.own()]
     wanted += [(entry.name, name) for entry in kind.nodes() for name in sources.tools()]
+    wanted += [(kind.CONTROL_PLANE, name) for name in sources.autoscaler()]
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(_load, worker, name) for worker, name in wanted]:
             done.result()
@@ -114,6 +118,24 @@ def _that_survives(deployment: str) -> str:
     return yaml.safe_dump(operator)
 
 
+def autoscaler_manifest() -> Path:
+    """KEDA's own manifest, kept as the operator's is."""
+    version = versions().go[keda.MODULE]
+
+    def make(folder: Path) -> None:
+        text = run(tool("kubectl"), "kustomize", gobuild.keda_folder() / "config" / "default")
+        (folder / "keda.yaml").write_text(text)
+
+    return produce("autoscaler-manifest", key_of(version), make) / "keda.yaml"
+
+
+def install_autoscaler(sources: Sources) -> None:
+    """KEDA; `wait_ready` waits for it: what it is asked through needs a certificate that it makes first."""
+    programs = {"keda-operator": "keda", "keda-metrics-apiserver": "keda-adapter"}
+    deployments = {deployment: sources.reference(image) for deployment, image in programs.items()}
+    _apply(keda.manifests(autoscaler_manifest().read_text(), deployments))
+
+
 def install_ingress(sources: Sources) -> None:
     text = (CLUSTER / "manifests/ingress.yaml").read_text()
     _apply(
@@ -164,7 +186,7 @@ def wait_ready(progress: Progress) -> None:
     with progress.step("database instances ready"):
         kind.kubectl("-n", NAMESPACE, "wait", "cluster/site-search-db", "--for=condition=Ready", f"--timeout={READY}")
     with progress.step("all workloads ready"):
-        for namespace in (NAMESPACE, MONITORING, "ingress"):
+        for namespace in (NAMESPACE, MONITORING, "ingress", keda.NAMESPACE):
             found = kind.kubectl("-n", namespace, "get", "deployment,statefulset,daemonset", "-o", "name")
             for workload in found.split():
                 kind.kubectl("-n", namespace, "rollout", "status", workload, f"--timeout={READY}")

@@ -50,6 +50,7 @@ def up(wish: Wish, progress: Progress) -> None:
         with progress.step("operator, ingress, own images"), ThreadPoolExecutor() as pool:
             loading = pool.submit(platform.load_images, sources)
             platform.install_operator(sources)
+            platform.install_autoscaler(sources)
             platform.install_ingress(sources)
             if not pull:
                 platform.close_dns()

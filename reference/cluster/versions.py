@@ -1,4 +1,4 @@
-"""Every version of the target, read from the two files that state them: go/go.mod and versions.toml."""
+"""Every version of the target, read from the files that state them: versions.toml and the Go modules' go.mod."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from .paths import CLUSTER, GO_MODULE
+from .paths import CLUSTER, GO_MODULE, KEDA_MODULE
 
 KUBERNETES = "k8s.io/kubernetes"
 _REQUIRED = re.compile(r"^\s*(?:require\s+)?([\w./~-]+)\s+(v[\w.+-]+)", re.MULTILINE)
@@ -44,7 +44,8 @@ class Versions:
 
 @once
 def versions() -> Versions:
-    return Versions(go=_go_versions(GO_MODULE / "go.mod"), table=tomllib.loads((CLUSTER / "versions.toml").read_text()))
+    modules = _go_versions(KEDA_MODULE / "go.mod") | _go_versions(GO_MODULE / "go.mod")
+    return Versions(go=modules, table=tomllib.loads((CLUSTER / "versions.toml").read_text()))
 
 
 def _go_versions(file: Path) -> dict[str, str]:

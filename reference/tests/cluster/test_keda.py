@@ -1,0 +1,96 @@
+"""KEDA is cut down to what is compiled, and what is not as it was is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reference.cluster import keda
+
+BUILDER = """package scaling
+\tswitch triggerType {
+\tcase "kafka":
+\t\treturn scalers.NewKafkaScaler(ctx, config)
+\t// a remark
+\tcase "prometheus":
+\t\treturn scalers.NewPrometheusScaler(config)
+\tcase "redis":
+\t\treturn scalers.NewRedisScaler(ctx, config)
+\tdefault:
+\t\treturn nil, nil
+\t}
+"""
+SOURCES = {
+    "go.mod": "module keda",
+    "go.sum": "",
+    "pkg/scaling/scalers_builder.go": BUILDER,
+    "pkg/scaling/scalers_builder_test.go": "package scaling",
+    "pkg/scalers/prometheus_scaler.go": "package scalers",
+    "pkg/scalers/kafka_scaler.go": "package scalers",
+    "pkg/scalers/aws/aws_sigv4.go": "package aws",
+    "pkg/scaling/resolver/hashicorpvault_handler.go": "package resolver",
+    "pkg/scaling/resolver/scale_resolvers.go": "package resolver",
+    "tests/e2e.go": "package tests",
+}
+DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  template:
+    spec:
+      nodeSelector: {{kubernetes.io/os: linux}}
+      containers:
+      - args: [--leader-elect, --zap-log-level=info]
+        image: ghcr.io/kedacore/keda:main
+        readinessProbe: {{initialDelaySeconds: 20}}
+"""
+WEBHOOK = "kind: ValidatingWebhookConfiguration\nmetadata:\n  name: keda-admission\n"
+SERVICE = "kind: Service\nmetadata:\n  name: keda-operator\n"
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    for name, text in SOURCES.items():
+        file = tmp_path / "module" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "module"
+
+
+def test_one_scaler_is_left_and_stand_ins_for_what_it_asks_for(module: Path, tmp_path: Path) -> None:
+    keda.lay_out(module, tmp_path)
+    found = {file.relative_to(tmp_path).as_posix() for file in (tmp_path / "pkg").rglob("*.go")}
+    assert {"pkg/scalers/prometheus_scaler.go", "pkg/scaling/resolver/scale_resolvers.go"} <= found
+    assert {"pkg/scalers/aws/none.go", "pkg/scaling/resolver/none.go"} <= found
+    gone = ("kafka_scaler", "aws_sigv4", "hashicorpvault", "_test.go")
+    assert not [name for name in found if any(part in name for part in gone)]
+    assert not (tmp_path / "tests").exists()
+    builder = (tmp_path / "pkg/scaling/scalers_builder.go").read_text()
+    assert builder.count("case ") == 1
+    assert "NewPrometheusScaler" in builder
+    assert "default:" in builder
+
+
+def test_a_source_that_chooses_its_scaler_elsewhere_is_refused(module: Path, tmp_path: Path) -> None:
+    (module / "pkg/scaling/scalers_builder.go").write_text("package scaling")
+    with pytest.raises(keda.OtherSource, match="does not choose a prometheus scaler"):
+        keda.lay_out(module, tmp_path)
+
+
+def test_the_manifests_are_without_webhooks_and_stay_on_the_control_plane() -> None:
+    shipped = "\n---\n".join((SERVICE, DEPLOYMENT.format(name="keda-operator"), WEBHOOK))
+    service, operator = yaml.safe_load_all(keda.manifests(shipped, {"keda-operator": "here:1"}))
+    assert service["kind"] == "Service"
+    pod = operator["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"node-role.kubernetes.io/control-plane": ""}
+    assert pod["containers"][0]["image"] == "here:1"
+    assert "--leader-elect" not in pod["containers"][0]["args"]
+
+
+@pytest.mark.parametrize(("images", "reason"), [({}, "a deployment keda-operator"), ({"other": "x"}, "deployment")])
+def test_manifests_of_other_deployments_are_refused(images: dict[str, str], reason: str) -> None:
+    with pytest.raises(keda.OtherSource, match=reason):
+        keda.manifests(DEPLOYMENT.format(name="keda-operator"), images)
