@@ -71,6 +71,8 @@ def test_the_target_heals_when_the_runner_is_killed(
     (record,) = left_records(healed_target, healed_target.target.context, healed_target.namespace)
     # What has no duration is over at once; its record stands for as long as anybody might want to heal it.
     over_at = record.expires_at if "for_s" in FAULTS[kind] else time.time()
+    # Before that it may look as if nothing were wrong: a frozen process is not unready at once.
+    until(lambda: time.time() >= over_at, within=over_at - time.time() + 1, what=f"the end of {kind}")
     until(
         lambda: [line for line in left_behind(before, footprint(healed_target)) if not line.startswith("undo record")],
         where=lambda left: not left,
