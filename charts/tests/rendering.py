@@ -23,6 +23,7 @@ COMBINATIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("site-search", "values"): IMAGE,
     ("site-search", "values-kind"): (),
     ("site-search", "values-production"): IMAGE,
+    ("site-search", "values-scale-from-zero"): IMAGE,
     ("site-search-monitoring", "values"): (),
     ("site-search-monitoring", "values-kind"): (),
     ("site-search-monitoring", "values-production"): (),

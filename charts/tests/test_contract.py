@@ -143,6 +143,27 @@ def test_a_release_that_crashes_early_takes_no_pod_of_the_old_one() -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "100%"}
 
 
+def test_workers_follow_the_queue() -> None:
+    """Whoever counts them is the autoscaler alone, and a queue of unknown length is not an empty one."""
+    objects = manifests(*PRODUCTION)
+    assert "replicas" not in objects["Deployment", "site-search-worker"]["spec"]
+    scaler = objects["ScaledObject", "site-search-worker"]
+    assert "annotations" not in scaler["metadata"]
+    assert (scaler["spec"]["minReplicaCount"], scaler["spec"]["maxReplicaCount"]) == (2, 10)
+    (trigger,) = scaler["spec"]["triggers"]
+    assert trigger["metadata"]["query"].startswith('max(celery_queue_length{namespace="site-search",queue="scraping"})')
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
+    from_zero = manifests("site-search", "values-scale-from-zero")["ScaledObject", "site-search-worker"]
+    assert from_zero["spec"]["minReplicaCount"] == 0
+
+
+def test_workers_stand_still_where_checks_need_the_machine() -> None:
+    held = manifests(*KIND)["ScaledObject", "site-search-worker"]["metadata"]["annotations"]
+    assert held == {"autoscaling.keda.sh/paused-replicas": "2"}
+    assert ("ScaledObject", "site-search-worker") not in manifests("site-search", "values")
+    assert manifests("site-search", "values")["Deployment", "site-search-worker"]["spec"]["replicas"] == 2
+
+
 def test_acknowledged_writes_are_on_two_nodes() -> None:
     """Synchronous replication is required, and only an instance that surely has everything is promoted."""
     cluster = manifests(*PRODUCTION)["Cluster", "site-search-db"]
