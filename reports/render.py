@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from reports.junit import junit
 from reports.objectives import Objective
+from reports.plot_svg import draw_plot
 from reports.records import Window
 from reports.report import Evidence, Report, report, verdicts_of
 from reports.run import Run
@@ -61,6 +62,7 @@ def _text(name: str, made: Report) -> str:
         objectives=sorted(made.data["objectives"], key=lambda entry: _ORDER[entry["word"]]),
         problems=[*made.data["problems"], *shown],
         timelines=_timelines(made) if name == "html" else {},
+        plots=_plots(made) if name == "html" else {},
     )
 
 
@@ -110,6 +112,23 @@ def _timelines(made: Report) -> dict[str, dict[str, Any]]:
                 "start": drawn.start,
             }
     return found
+
+
+def _plots(made: Report) -> dict[str, list[dict[str, Any]]]:
+    """What each check drew, by its place in the run."""
+    return {
+        f"evidence/{entry.folder}": [
+            {
+                "svg": draw_plot(plot),
+                "title": plot.title,
+                "notes": plot.notes,
+                "table": plot.table(),
+                "data": f"evidence/{entry.folder}/{name}.csv",
+            }
+            for name, plot in entry.plots.items()
+        ]
+        for entry in made.evidence
+    }
 
 
 def _bound_ms(entry: Evidence, made: Report) -> float | None:

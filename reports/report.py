@@ -9,12 +9,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from reports.gate import Candidate, Gated, Recorded, gate
 from reports.objectives import Objective
+from reports.plot import SUFFIX, Plot, read_plot
 from reports.records import History, RecordError, Verdict, Word, worst
 from reports.run import Run
 from reports.timeline import error_kinds, fault_spans, latency_ms
@@ -31,6 +32,7 @@ class Evidence:
     history: History
     events: tuple[Mapping[str, Any], ...]
     problems: tuple[str, ...]
+    plots: Mapping[str, Plot] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,13 @@ def read_evidence(path: Path) -> Evidence:
             events = tuple(sorted(map(_event, _rows(path / "events.json")), key=lambda event: float(event["at"])))
         except RecordError as error:
             problems.append(f"damaged: {error}")
-    return Evidence(path.name, history, events, tuple(problems))
+    plots: dict[str, Plot] = {}
+    for file in sorted(path.glob(f"*{SUFFIX}")):
+        try:
+            plots[file.name.removesuffix(SUFFIX)] = read_plot(file)
+        except RecordError as error:
+            problems.append(f"damaged: {error}")
+    return Evidence(path.name, history, events, tuple(problems), plots)
 
 
 def read_kill_matrix(path: Path) -> tuple[list[dict[str, Any]] | None, list[str]]:
@@ -189,6 +197,10 @@ def _check(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "errors": [asdict(kind) for kind in kinds[:MAX_ERROR_KINDS]],
         "errors_left_out": max(0, len(kinds) - MAX_ERROR_KINDS),
         "events": list(evidence.events),
+        "plots": [
+            {"name": name, "title": plot.title, "data": f"evidence/{evidence.folder}/{name}.csv"}
+            for name, plot in evidence.plots.items()
+        ],
         "problems": list(evidence.problems),
     }
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from reports.scale import Scale, nice_ticks
 from reports.timeline import ErrorBin, Series, Timeline
 from reports.units import number, quantity
 
@@ -103,7 +104,7 @@ class _Canvas:
             self.parts.append(f'<text class="none" x="{WIDTH / 2}" y="{(top + bottom) / 2:.1f}">no good answer</text>')
             self.y = bottom + GAP
             return
-        scale = _Scale([*values, *([bound_ms] if bound_ms else [])], top=top, bottom=bottom)
+        scale = Scale([*values, *([bound_ms] if bound_ms else [])], top=top, bottom=bottom)
         for tick in scale.ticks():
             self._line(LEFT, scale.y(tick), WIDTH - RIGHT, scale.y(tick), "grid")
             self.parts.append(
@@ -161,7 +162,7 @@ class _Canvas:
         bottom = self.y
         axis = []
         length = self.timeline.end - self.timeline.start
-        for tick in _nice_ticks(0, length, 10):
+        for tick in nice_ticks(0, length, 10):
             x = self.x(self.timeline.start + tick)
             axis.append(f'<path class="axis" d="M{x:.1f} {bottom:.1f}v4"/>')
             axis.append(f'<text class="xtick" x="{x:.1f}" y="{bottom + 17:.1f}">{number(tick)} s</text>')
@@ -195,7 +196,7 @@ class _Canvas:
                 line = f"M{x:.1f} {self.top:.1f}V{bottom:.1f}"
                 yield f'<path class="observed" d="{line}"><title>observed</title></path>'
 
-    def _series(self, index: int, series: Series, scale: _Scale) -> None:
+    def _series(self, index: int, series: Series, scale: Scale) -> None:
         style = f"s{index}"
         if series.points:
             dots = "".join(_dot(index, self.x(at), scale.y(latency)) for at, latency in series.points)
@@ -227,44 +228,6 @@ class _Canvas:
             f"{number(count)} {name}" for name, count in (("failed", error.fail), ("unknown", error.unknown)) if count
         ]
         return f"{self._since(error.at)}: {', '.join(counts)}, first: {error.example}"
-
-
-class _Scale:
-    """Latency to height: linear from 0, or logarithmic where the highest would flatten the rest."""
-
-    def __init__(self, values: Sequence[float], *, top: float, bottom: float) -> None:
-        ordered = sorted(max(value, 0.0) for value in values)
-        self.highest = max(ordered[-1], 1e-3) * 1.05
-        middle = ordered[len(ordered) // 2]
-        self.is_log = middle > 0 and ordered[-1] / middle > 15
-        self.lowest = max(min(value for value in ordered if value > 0) * 0.9, 0.1) if self.is_log else 0.0
-        self.top, self.bottom = top, bottom
-
-    def y(self, value: float) -> float:
-        if self.is_log:
-            share = math.log(max(value, self.lowest) / self.lowest) / math.log(self.highest / self.lowest)
-        else:
-            share = value / self.highest
-        return self.bottom - min(1.0, max(0.0, share)) * (self.bottom - self.top)
-
-    def ticks(self) -> list[float]:
-        if not self.is_log:
-            return _nice_ticks(0, self.highest, 5)
-        decades = range(math.floor(math.log10(self.lowest)), math.ceil(math.log10(self.highest)) + 1)
-        steps = (1, 2, 5) if len(decades) <= 4 else (1,)
-        return [
-            step * 10.0**power
-            for power in decades
-            for step in steps
-            if self.lowest <= step * 10.0**power <= self.highest
-        ]
-
-
-def _nice_ticks(low: float, high: float, about: int) -> list[float]:
-    raw = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
-    return [low + index * step for index in range(int((high - low) / step + 1e-9) + 1)]
 
 
 def _unbroken(series: Series) -> list[list[Any]]:

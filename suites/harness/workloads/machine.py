@@ -1,16 +1,22 @@
-"""How fast this machine's processors were meanwhile: a shared host takes half of it away and no clock says so."""
+"""How fast this machine's processors were meanwhile, and how busy before: a shared host takes half of it away and no
+clock says so."""
 
 from __future__ import annotations
 
+import os
 import statistics
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 _EVERY_S = 0.5
 # About a millisecond of work: too little to disturb what is measured beside it.
 _ROUNDS = 20_000
+_LOOK_BEFORE_S = 1.0
+# Of the first line of /proc/stat, after its name: what a processor did nothing in.
+_IDLE, _WAITING = 3, 4
 
 
 class MachineSpeed:
@@ -54,3 +60,25 @@ def _rounds_per_ms() -> float:
     for number in range(_ROUNDS):
         total += number
     return _ROUNDS / ((time.thread_time() - started_s) * 1000.0)
+
+
+def busy_before() -> dict[str, Any]:
+    """What the machine does right now, looked at for a second: other load that a measurement would take for its own."""
+    before = _ticks()
+    time.sleep(_LOOK_BEFORE_S)
+    used = [now - then for now, then in zip(_ticks(), before, strict=True)]
+    idle = used[_IDLE] + used[_WAITING] if used else 0
+    cores = os.cpu_count() or 1
+    return {
+        "load_average_1_min": round(os.getloadavg()[0], 2),
+        "busy_cores": round(cores * (1.0 - idle / sum(used)), 2) if sum(used) else None,
+        "cores": cores,
+    }
+
+
+def _ticks() -> list[int]:
+    """What all processors together did so far, by kind; nothing where the machine does not say."""
+    try:
+        return [int(word) for word in Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:9]]
+    except (OSError, ValueError, IndexError):
+        return []

@@ -14,6 +14,8 @@ from suites.mutants.mutant import Environment, Mutant, load
 
 ROOT = Path(__file__).resolve().parents[3]
 MUTANTS = load()
+# Judged by checks that are not there unless they are asked for, because they take longer than all others together.
+PROFILES = {"load.soak_growth"}
 RED = {objective for mutant in MUTANTS.values() for objective, word in mutant.expected.items() if word == "fail"}
 
 
@@ -68,4 +70,4 @@ def test_every_mutant_is_one_sentence_and_breaks_something(mutant: Mutant) -> No
 
 def test_one_control_runs_every_check_on_the_platform_as_it_is() -> None:
     (control,) = (mutant for mutant in MUTANTS.values() if mutant.change == Environment())
-    assert control.expected.keys() == objectives.load().keys()
+    assert control.expected.keys() == objectives.load().keys() - PROFILES

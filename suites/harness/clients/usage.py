@@ -1,0 +1,75 @@
+"""What containers use, by the nodes' kubelets (cAdvisor): processor time, memory, open descriptors and sockets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kubernetes import client
+
+from suites.harness.clients.api import CALL_ANSWERED_S, named
+
+_SERIES: dict[str, Callable[[ContainerUsage, float, float], ContainerUsage]] = {
+    "container_cpu_usage_seconds_total": lambda usage, value, at: replace(usage, cpu_s=value, at=at),
+    # What processes hold by themselves. The working set counts files that were read as well, which comes and goes.
+    "container_memory_rss": lambda usage, value, _: replace(usage, memory_bytes=int(value)),
+    "container_file_descriptors": lambda usage, value, _: replace(usage, descriptors=int(value)),
+    "container_sockets": lambda usage, value, _: replace(usage, sockets=int(value)),
+}
+_LINE = re.compile(r"^(\w+)\{([^}]*)\} (\S+) (\d+)$")
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUsage:
+    """One container as it was measured `at`: `cpu_s` is all it ever used. None: the kubelet does not say."""
+
+    namespace: str
+    pod: str
+    container: str
+    at: float | None = None
+    cpu_s: float | None = None
+    memory_bytes: int | None = None
+    descriptors: int | None = None
+    sockets: int | None = None
+
+
+class Kubelets:
+    """Asks kubelets through the API server; needs the right to `get nodes/proxy`. Errors are ClientErrors."""
+
+    def __init__(self, api: Any) -> None:
+        self._core = client.CoreV1Api(api)
+
+    def nodes(self) -> list[str]:
+        with named("list nodes"):
+            found = self._core.list_node(_request_timeout=CALL_ANSWERED_S).items
+        return sorted(node.metadata.name for node in found)
+
+    def usage(self, node: str) -> list[ContainerUsage]:
+        """Every container of the node, each as it was last measured: every 10 s or so."""
+        with named(f"ask the kubelet of {node} for its containers' usage"):
+            response = self._core.connect_get_node_proxy_with_path(
+                node, "metrics/cadvisor", _preload_content=False, _request_timeout=CALL_ANSWERED_S
+            )
+        return usage_of(response.data.decode("utf-8", errors="replace"))
+
+
+def usage_of(metrics: str) -> list[ContainerUsage]:
+    """The containers that a kubelet's metrics tell of, without what holds a pod together."""
+    found: dict[tuple[str, str, str], ContainerUsage] = {}
+    for name, labels, value, at in _samples(metrics):
+        key = labels.get("namespace", ""), labels.get("pod", ""), labels.get("container", "")
+        if all(key):
+            namespace, pod, container = key
+            usage = found.get(key) or ContainerUsage(namespace=namespace, pod=pod, container=container)
+            found[key] = _SERIES[name](usage, value, at)
+    return list(found.values())
+
+
+def _samples(metrics: str) -> Iterator[tuple[str, dict[str, str], float, float]]:
+    for line in metrics.splitlines():
+        # Most of the text is about something else, and a match costs more than a look.
+        if line.startswith(tuple(_SERIES)) and (told := _LINE.match(line)) and told[1] in _SERIES:
+            yield told[1], dict(_LABEL.findall(told[2])), float(told[3]), int(told[4]) / 1000.0
