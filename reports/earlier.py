@@ -52,7 +52,7 @@ class Comparison:
     """A value beside earlier ones of its kind: `ratio` to their median, which vary by `noise` of it to either side."""
 
     runs: int
-    median: float
+    median: float | None
     unit: str
     ratio: float | None
     noise: float | None
@@ -92,14 +92,14 @@ def compare(value: Value, earlier: Iterable[Value]) -> Comparison:
     """The value beside the earlier ones of its kind."""
     same = [each for each in earlier if each.kind == value.kind]
     values = [each.value for each in same]
-    middle = median(values) if values else math.nan
+    middle = median(values) if values else None
     speeds = [each.speed for each in same if each.speed]
     return Comparison(
         runs=len(same),
         median=middle,
         unit=value.unit,
-        ratio=value.value / middle if values and middle else None,
-        noise=_noise(values, middle) if values and middle else None,
+        ratio=value.value / middle if middle else None,
+        noise=_noise(values, middle) if middle else None,
         speed_ratio=value.speed / median(speeds) if value.speed and speeds else None,
         machine=value.machine,
     )

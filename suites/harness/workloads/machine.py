@@ -64,19 +64,24 @@ def _rounds_per_ms() -> float:
 
 def busy_before() -> dict[str, Any]:
     """What the machine does right now, looked at for a second: other load that a measurement would take for its own."""
-    before = _ticks()
+    before = ticks()
     time.sleep(_LOOK_BEFORE_S)
-    used = [now - then for now, then in zip(_ticks(), before, strict=True)]
-    idle = used[_IDLE] + used[_WAITING] if used else 0
-    cores = os.cpu_count() or 1
     return {
         "load_average_1_min": round(os.getloadavg()[0], 2),
-        "busy_cores": round(cores * (1.0 - idle / sum(used)), 2) if sum(used) else None,
-        "cores": cores,
+        "busy_cores": busy_cores(before, ticks()),
+        "cores": os.cpu_count(),
     }
 
 
-def _ticks() -> list[int]:
+def busy_cores(then: list[int], now: list[int]) -> float | None:
+    """How many of the machine's cores did anything between two looks at its ticks; None where it does not say."""
+    used = [later - earlier for earlier, later in zip(then, now, strict=True)]
+    if not sum(used):
+        return None
+    return round((os.cpu_count() or 1) * (1.0 - (used[_IDLE] + used[_WAITING]) / sum(used)), 2)
+
+
+def ticks() -> list[int]:
     """What all processors together did so far, by kind; nothing where the machine does not say."""
     try:
         return [int(word) for word in Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:9]]
