@@ -173,6 +173,22 @@ def test_acknowledged_writes_are_on_two_nodes() -> None:
     assert cluster["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [("values-kind", {"Secret/site-search-secrets"}), ("values-production", {"Cluster/site-search-db"})],
+)
+def test_uninstall_leaves_what_is_documented(values: str, kept: set[str]) -> None:
+    """Keys or database where the chart says so, claims of StatefulSets, and a migration Job that failed: no more."""
+    objects = manifests("site-search", values)
+    annotations = {f"{kind}/{name}": each["metadata"].get("annotations", {}) for (kind, name), each in objects.items()}
+    assert {name for name, each in annotations.items() if each.get("helm.sh/resource-policy") == "keep"} == kept
+    # What a hook made is not helm's to delete.
+    assert {name for name, each in annotations.items() if "helm.sh/hook" in each} == {"Job/site-search-migrate"}
+    assert not any(kind == "PersistentVolumeClaim" for kind, _ in objects)
+    claiming = {name for (_, name), each in objects.items() if each.get("spec", {}).get("volumeClaimTemplates")}
+    assert claiming == {"site-search-redis", "site-search-meilisearch"}
+
+
 def test_production_holds_no_secret() -> None:
     """No Secret is rendered where an existing one is named, and nothing of the demo site is there."""
     kinds = {kind for kind, _ in manifests(*PRODUCTION)}

@@ -80,9 +80,15 @@ class NewRelease(ChangeValues):
         if not self._released.stayed:
             return self._taken_back(self._record)
         changed = super().wait_for_proof()
-        old = [pod.name for name in self._components for pod in self.cluster.pods(name) if pod.uid in self._pods[name]]
-        if old:
-            raise NotReached(f"{', '.join(old)} not replaced by {self.name}")
+        # A pod that has ended no longer counts as one of the component, and is still there for a moment.
+        until(
+            lambda: [
+                pod.name for name in self._components for pod in self.cluster.pods(name) if pod.uid in self._pods[name]
+            ],
+            where=lambda left: not left,
+            within=self.deadlines.pod_replaced_s,
+            what=f"every pod replaced by {self.name}",
+        )
         return f"{changed}; none of the {sum(map(len, self._pods.values()))} pods from before is left"
 
     @classmethod
