@@ -24,21 +24,27 @@ class UsageWatch:
     """Asks every node's kubelet again and again, and writes down each answer as operations of the containers.
 
     A client is `pod/container`, its `group` the component it belongs to, or else its namespace. A kubelet that does not
-    answer is an `unknown` operation of its node.
+    answer, or may not be asked, is an `unknown` operation of its node.
     """
 
-    def __init__(self, cluster: Cluster, path: Path, *, every_s: float = _LOOK_EVERY_S) -> None:
+    def __init__(
+        self, cluster: Cluster, path: Path, *, kubelets: Kubelets | None = None, every_s: float = _LOOK_EVERY_S
+    ) -> None:
         self.path = path
         self._cluster = cluster
-        self._kubelets = Kubelets(api_client(cluster.target))
+        self._kubelets = kubelets or Kubelets(api_client(cluster.target))
         self._every_s = every_s
+        self._nodes: list[str] = []
         self._looks = HistoryWriter(path)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, name="watch usage", daemon=True)
 
     def __enter__(self) -> Self:
-        # Now, so that a target that does not let us look says so before there is any load.
-        self._nodes = self._kubelets.nodes()
+        started = time.time()
+        try:
+            self._nodes = self._kubelets.nodes()
+        except ClientError as error:
+            self._add("nodes", started, None, str(error))
         self._look()
         self._thread.start()
         return self

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from reports.records import Operation, Window
 from suites.harness.checkers.usage import cores
-from suites.harness.clients.usage import ContainerUsage, usage_of
+from suites.harness.clients.kubernetes import Cluster
+from suites.harness.clients.usage import ContainerUsage, Kubelets, usage_of
+from suites.harness.errors import ClientError
+from suites.harness.usage_watch import UsageWatch
+from suites.selftest.toy_cluster import ToyCluster, pod
 
 METRICS = """
 # TYPE container_cpu_usage_seconds_total counter
@@ -87,3 +92,47 @@ def test_a_kubelet_that_did_not_answer_adds_nothing() -> None:
         client="node", kind="use", intended=0.0, started=0.0, finished=1.0, outcome="unknown", error="no"
     )
     assert cores([unanswered], WINDOW) == {}
+
+
+class ToyKubelets:
+    """One node with a container of the app and one of nobody's; another node that does not answer."""
+
+    def __init__(self, pod: str, *, forbidden: bool = False) -> None:
+        self._pod = pod
+        self._forbidden = forbidden
+
+    def nodes(self) -> list[str]:
+        if self._forbidden:
+            raise ClientError("list nodes: 403 Forbidden")
+        return ["n1", "n2"]
+
+    def usage(self, node: str) -> list[ContainerUsage]:
+        if node == "n2":
+            raise ClientError("ask the kubelet of n2: 503")
+        return [
+            ContainerUsage(namespace="site-search", pod=self._pod, container="c", at=1.0, cpu_s=2.0),
+            ContainerUsage(namespace="kube-system", pod="dns", container="dns", at=1.0, cpu_s=2.0),
+        ]
+
+
+def watched(folder: Path, *, forbidden: bool = False) -> tuple[Operation, ...]:
+    cluster = ToyCluster([pod("app-0")])
+    kubelets = ToyKubelets("app-0", forbidden=forbidden)
+    watch = UsageWatch(cast(Cluster, cluster), folder / "usage.jsonl", kubelets=cast(Kubelets, kubelets), every_s=60)
+    with watch:
+        pass
+    return watch.history().operations
+
+
+def test_a_watch_tells_components_from_others_and_who_did_not_answer(tmp_path: Path) -> None:
+    looks = watched(tmp_path)
+    groups = {look.client: look.value["group"] for look in looks if look.outcome == "ok"}
+    assert groups == {"app-0/c": "app", "dns/dns": "kube-system"}
+    assert {(look.client, look.error) for look in looks if look.outcome != "ok"} == {
+        ("n2", "ask the kubelet of n2: 503")
+    }
+
+
+def test_a_watch_that_may_not_look_says_so_and_goes_on(tmp_path: Path) -> None:
+    looks = watched(tmp_path, forbidden=True)
+    assert [(look.outcome, look.error) for look in looks] == [("unknown", "list nodes: 403 Forbidden")]
