@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -30,12 +30,11 @@ class HeldConnection:
 
 def hold_connections(base_url: str, *, heads: int, bodies: int, for_s: float) -> list[HeldConnection]:
     """Open as many connections that send a head and a body byte by byte, until the server closes them or time is up."""
-    parts: list[Part] = [*["head"] * heads, *["body"] * bodies]
-    return asyncio.run(_hold_all(base_url, parts, for_s))
+    return asyncio.run(_hold_all(base_url, {"head": heads, "body": bodies}, for_s))
 
 
-async def _hold_all(base_url: str, parts: Sequence[Part], for_s: float) -> list[HeldConnection]:
-    return list(await asyncio.gather(*(_hold(base_url, part, for_s) for part in parts)))
+async def _hold_all(base_url: str, counts: Mapping[Part, int], for_s: float) -> list[HeldConnection]:
+    return await asyncio.gather(*(_hold(base_url, part, for_s) for part, count in counts.items() for _ in range(count)))
 
 
 async def _hold(base_url: str, part: Part, for_s: float) -> HeldConnection:
