@@ -11,8 +11,6 @@ from reports.records import Window
 from suites.harness.checkers.growth import soak_growth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from suites.fixtures.evidence import Judge, Recording
     from suites.fixtures.soak import SoakWatch
     from suites.harness.traffic import Traffic
@@ -23,10 +21,10 @@ if TYPE_CHECKING:
 @pytest.mark.disruptive
 @pytest.mark.objective("load.soak_growth")
 def test_nothing_grows_under_steady_traffic(
-    soak_watch: SoakWatch, soak_s: float, traffic: Callable[..., Traffic], history: Recording, judge: Judge
+    soak_watch: SoakWatch, soak_s: float, soak_traffic: Traffic, history: Recording, judge: Judge
 ) -> None:
     """Searches, scrapes and questions how far they are go on for as long as `--soak` says."""
-    with soak_watch.watch, traffic("search", "submit", "read") as flow:
+    with soak_watch.watch, soak_traffic as flow:
         flow.until_steady(for_s=10)
         began = time.time()
         flow.run_on(for_s=soak_s)
