@@ -7,8 +7,7 @@ import gc
 import logging
 import os
 import signal
-import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Annotated
@@ -29,6 +28,7 @@ from reference.searchapp.settings import Settings
 from reference.searchapp.stores.limits import Limiter
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.sites import KnownSites
+from reference.searchapp.tasks.broker import Publisher, celery_app
 from reference.searchapp.tasks.outbox import Outbox
 from reference.serving.wholeanswers import WholeAnswers
 
@@ -44,7 +44,10 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> ASGIAp
     stores = Stores(settings, pool_size=settings.db_pool_size, name=settings.pod_name)
     known = KnownSites(stores.database, stores.engine)
     outbox = Outbox(
-        stores.database, stores.redis, _LazyPublisher(settings.redis_url), send_once=settings.fault_send_once
+        stores.database,
+        stores.redis,
+        Publisher(celery_app(settings.redis_url)),
+        send_once=settings.fault_send_once,
     )
 
     @asynccontextmanager
@@ -104,23 +107,6 @@ def _document_search(app: FastAPI) -> None:
     ) -> Response:
         """Search one site. `X-Cache` says hit, miss or bypass; `X-Degraded` that the search engine was not asked."""
         raise errors.ApiError(500, "internal_error", f"not routed: {site} {q} {limit} {offset}")
-
-
-class _LazyPublisher:
-    """Celery is imported with the first message: a process that only answers searches starts without it."""
-
-    def __init__(self, redis_url: str) -> None:
-        self._redis_url = redis_url
-        self._lock = threading.Lock()
-        self._publish: object = None
-
-    def __call__(self, scrape_ids: Sequence[str]) -> None:
-        from reference.searchapp.tasks.broker import Publisher, celery_app
-
-        with self._lock:
-            if not isinstance(self._publish, Publisher):
-                self._publish = Publisher(celery_app(self._redis_url))
-        self._publish(scrape_ids)
 
 
 class _Server(uvicorn.Server):

@@ -74,6 +74,8 @@ class SearchedIndex:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     documents: dict[int, Document] = field(default_factory=dict)
     cached_bytes: int = 0
+    # Of the store, when the row was last found to be the same.
+    data_version: int = -1
     # By query: much of what the engine is asked was asked a minute ago, or is the next page of it (README.md).
     rankings: dict[str, Ranking] = field(default_factory=dict)
 
@@ -87,7 +89,6 @@ class Catalog:
         self._engines: dict[str, Engine] = {}
         self._indexes: dict[str, SearchedIndex] = {}
         self._lock = threading.RLock()
-        self._seen_data_version = -1
         self._fields: dict[int, tuple[int, dict[str, int]]] = {}
 
     def open_all(self) -> None:
@@ -109,31 +110,26 @@ class Catalog:
             known = {row.uid for row in rows}
             for uid in [uid for uid in self._indexes if uid not in known]:
                 del self._indexes[uid]
-            for folder in [folder for folder in self._engines if not (self._paths.engines / folder).exists()]:
+            unused = self._engines.keys() - {row.folder for row in rows}
+            for folder in [folder for folder in unused if not (self._paths.engines / folder).exists()]:
                 del self._engines[folder]
 
     def index(self, uid: str) -> SearchedIndex:
         """The index, never older than the last task that a client can know to be finished."""
         data_version: int = self.store.execute("PRAGMA data_version").fetchone()[0]
         index = self._indexes.get(uid)
-        if data_version == self._seen_data_version and index is not None:
+        if index is not None and index.data_version == data_version:
             return index
         with self._lock:
             row = stored.find_index(self.store, uid)
             if row is None:
                 self._indexes.pop(uid, None)
                 raise index_not_found(uid)
-            if index is None:
-                self._refreshed(row)
-            elif index.row != row:
-                self.refresh()
-            # Other indexes may have changed as well, but theirs is the same check.
-            if all(self._is_current(other) for other in self._indexes.values()):
-                self._seen_data_version = data_version
-            return self._indexes[uid]
-
-    def _is_current(self, index: SearchedIndex) -> bool:
-        return stored.find_index(self.store, index.row.uid) == index.row
+            # Only this one: what a hundred others became is theirs to find out.
+            self._refreshed(row)
+            index = self._indexes[uid]
+            index.data_version = data_version
+            return index
 
     def engine(self, index: SearchedIndex) -> Engine | None:
         """The engine; None for an index that never held a document."""

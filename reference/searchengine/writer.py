@@ -32,6 +32,8 @@ from reference.searchengine.tasks import Task
 _log = logging.getLogger("searchengine.writer")
 # The server pokes the writer for each task; this is for a poke that was lost with a server that died.
 _LOOK_AGAIN_S = 1.0
+# Niceness: where both want the processor, who searches has nine tenths of it.
+_YIELDS = 10
 _PR_SET_PDEATHSIG = 1
 # What the server says: there is a new task; the engine that was announced is open.
 POKE, ACKNOWLEDGED = b"t", b"a"
@@ -279,6 +281,7 @@ _TASKS: dict[str, Callable[[Writer, Task], Commit]] = {
 def run(paths: Paths, channel: int) -> None:
     """Work until the channel to the server closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_YIELDS)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with paths.writer_lock.open("w") as lock:
         # A writer whose server was killed may still be at it for a moment.

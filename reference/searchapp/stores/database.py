@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from reference.searchapp import metrics
 from reference.searchapp.settings import DB_READ_TIMEOUT_S, DB_WRITE_TIMEOUT_S, FOR_EVER_S
@@ -36,7 +36,8 @@ _CONNECTION_LIMITS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5000,
 }
-_POOL_TIMEOUT_S = 1.0
+# A burst waits for its turn; two tries of this are within the time of a write.
+_POOL_TIMEOUT_S = 1.5
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
 # A table is missing: the migrations have not run yet.
@@ -51,6 +52,7 @@ class _Attempt:
     """One run of a transaction: how far it got, and the socket to cut if it gets stuck."""
 
     def __init__(self) -> None:
+        self.began = False
         self.committing = False
         self.given_up = False
         self.fd: int | None = None
@@ -83,23 +85,29 @@ class Database:
     def __init__(self, database_url: str, *, pool_size: int, name: str, no_timeouts: bool = False) -> None:
         self._waits_at_least_s = FOR_EVER_S if no_timeouts else 0.01
         self.breaker = Breaker(dependency="database")
-        self._engine = create_async_engine(
-            async_url(database_url),
-            hide_parameters=True,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=FOR_EVER_S if no_timeouts else _POOL_TIMEOUT_S,
-            pool_recycle=300,
-            # No pre-ping: a dead connection shows at the first statement and the transaction is run again on a fresh
-            # one, while a ping to a frozen server could not be cut short.
-            pool_pre_ping=False,
-            connect_args={
-                **({} if no_timeouts else _CONNECTION_LIMITS),
-                "target_session_attrs": "read-write",
-                "application_name": f"searchapp-{name}"[:63],
-                "options": " ".join(f"-c {limit}" for limit in _SERVER_LIMITS),
-            },
-        )
+
+        def engine(size: int) -> AsyncEngine:
+            return create_async_engine(
+                async_url(database_url),
+                hide_parameters=True,
+                pool_size=size,
+                max_overflow=0,
+                pool_timeout=FOR_EVER_S if no_timeouts else _POOL_TIMEOUT_S,
+                pool_recycle=300,
+                # No pre-ping: a dead connection shows at the first statement and the transaction is run again on a
+                # fresh one, while a ping to a frozen server could not be cut short.
+                pool_pre_ping=False,
+                connect_args={
+                    **({} if no_timeouts else _CONNECTION_LIMITS),
+                    "target_session_attrs": "read-write",
+                    "application_name": f"searchapp-{name}"[:63],
+                    "options": " ".join(f"-c {limit}" for limit in _SERVER_LIMITS),
+                },
+            )
+
+        self._engine = engine(pool_size)
+        # A probe that had to queue behind the requests would call a busy database a lost one.
+        self._probes = engine(1)
         self._abandoned: set[asyncio.Task[Any]] = set()
         pool = self._engine.pool
         metrics.db_connections_active.set_function(lambda: float(pool.checkedout()))  # type: ignore[attr-defined]
@@ -120,12 +128,13 @@ class Database:
 
     async def probe(self) -> None:
         """Ask the server for a sign of life, past the breaker."""
-        await self._bounded(_look, _Attempt(), timeout_s=1.0)
+        await self._bounded(_look, _Attempt(), timeout_s=1.0, engine=self._probes)
 
     async def close(self) -> None:
         for task in self._abandoned:
             task.cancel()
         await self._engine.dispose()
+        await self._probes.dispose()
 
     async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, idempotent: bool, timeout_s: float) -> T:
         self.breaker.require_closed()
@@ -142,7 +151,8 @@ class Database:
             except (DBAPIError, PoolTimeout, TimeoutError, OSError) as error:
                 if not _is_connection_failure(error):
                     raise
-                self.breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
+                if not self._only_queued(error, attempt):
+                    self.breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
                 may_have_committed = may_have_committed or attempt.committing
                 retry = not last and loop.time() < deadline and (idempotent or not attempt.committing)
                 if retry:
@@ -155,9 +165,14 @@ class Database:
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     async def _bounded(
-        self, work: Callable[[AsyncConnection], Awaitable[T]], attempt: _Attempt, *, timeout_s: float
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        attempt: _Attempt,
+        *,
+        timeout_s: float,
+        engine: AsyncEngine | None = None,
     ) -> T:
-        task = asyncio.ensure_future(self._transaction(work, attempt))
+        task = asyncio.ensure_future(self._transaction(work, attempt, engine or self._engine))
         try:
             done, _ = await asyncio.wait({task}, timeout=max(timeout_s, self._waits_at_least_s))
         except asyncio.CancelledError:
@@ -167,6 +182,12 @@ class Database:
             self._abandon(task, attempt)
             raise TimeoutError(f"no answer within {timeout_s:.1f} s")
         return task.result()
+
+    def _only_queued(self, error: BaseException, attempt: _Attempt) -> bool:
+        """Whether no connection of ours was free: that says nothing of the server."""
+        pool = self._engine.pool
+        all_in_use = pool.checkedout() >= pool.size()  # type: ignore[attr-defined]
+        return isinstance(error, PoolTimeout) or (isinstance(error, TimeoutError) and not attempt.began and all_in_use)
 
     def _abandon(self, task: asyncio.Task[Any], attempt: _Attempt) -> None:
         self._abandoned.add(task)
@@ -178,12 +199,15 @@ class Database:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.info("abandoned transaction ended", extra={"error": _first_line(error)})
 
-    async def _transaction(self, work: Callable[[AsyncConnection], Awaitable[T]], attempt: _Attempt) -> T:
-        async with self._engine.connect() as connection:
+    async def _transaction(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], attempt: _Attempt, engine: AsyncEngine
+    ) -> T:
+        async with engine.connect() as connection:
             raw = await connection.get_raw_connection()
             driver = raw.driver_connection
             assert driver is not None
             attempt.fd = driver.fileno()
+            attempt.began = True
             try:
                 attempt.require_wanted()
                 answer = await work(connection)

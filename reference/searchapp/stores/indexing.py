@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {
     "displayedAttributes": ["id", "url", "title", "content"],
 }
 _REQUEST_TIMEOUT_S = 10
-_POLL_LEAST_S, _POLL_MOST_S = 0.02, 0.5
+_POLL_LEAST_S, _POLL_MOST_S = 0.05, 0.5
 # An engine that works on one batch for longer than this has lost it.
 _TASK_TIMEOUT_S = 120.0
 
@@ -40,7 +40,8 @@ class Indexer:
     async def prepare(self, site_id: str) -> None:
         """The site's index exists and has our settings."""
         uid = index_uid(site_id)
-        await self._done(lambda client: client.create_index(uid, {"primaryKey": "id"}), fine="index_already_exists")
+        # Tasks are done in order, so only the next one is waited for; this one fails where the index is there already.
+        await self._ask(lambda client: client.create_index(uid, {"primaryKey": "id"}))
         await self._done(lambda client: client.index(uid).update_settings(SETTINGS))
 
     async def put(self, site_id: str, pages: Sequence[StoredPage]) -> None:

@@ -88,7 +88,7 @@ class Engine:
 
     async def _open(self) -> None:
         settings = self._settings
-        self._stores = Stores(settings, pool_size=settings.worker_concurrency + 4, name=settings.pod_name)
+        self._stores = Stores(settings, pool_size=_connections(settings.worker_concurrency), name=settings.pod_name)
         self._stores.start_monitor()
         self._fetcher = Fetcher(settings.scrape_allowed_private_hosts)
         self._scraper = Scraper(settings, self._stores, self._fetcher)
@@ -120,6 +120,11 @@ class Engine:
             if waiting == 0 or self._active >= self._settings.worker_concurrency:
                 self._heard = time.monotonic()
             await asyncio.sleep(_WATCH_EVERY_S)
+
+
+def _connections(concurrency: int) -> int:
+    """A scrape is with the database for a small part of its time, and ten workers must not use up all connections."""
+    return concurrency // 2 + 2
 
 
 def work(settings: Settings, *, metrics_port: int) -> int:

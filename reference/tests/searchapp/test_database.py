@@ -198,3 +198,26 @@ def test_a_database_without_the_schema_is_unavailable(schema: str) -> None:
         await database.close()
 
     asyncio.run(run())
+
+
+def test_a_database_whose_connections_are_all_in_use_is_busy_and_not_lost(schema: str, site_id: str) -> None:
+    async def run() -> None:
+        database = Database(schema, pool_size=1, name=site_id)
+        busy = asyncio.Event()
+
+        async def hold(connection: AsyncConnection) -> None:
+            await connection.execute(text("select 1"))
+            busy.set()
+            await asyncio.sleep(4.0)
+
+        holding = asyncio.create_task(database.write(hold, timeout_s=5.0))
+        await busy.wait()
+        await database.probe()
+        refused = await asyncio.gather(*(database.read(_one) for _ in range(4)), return_exceptions=True)
+        assert [type(one) for one in refused] == [Unavailable] * 4
+        assert not database.breaker.is_open
+        await holding
+        assert await database.read(_one) == 1
+        await database.close()
+
+    asyncio.run(run())
