@@ -23,7 +23,7 @@ PAGE_BYTES_MOST = 5 * 1024 * 1024
 PAGE_TIMEOUT_S = 15.0
 REDIRECTS_MOST = 5
 # Requests at a time to one host, over all scrapes of this process.
-PER_HOST = 8
+PER_HOST = 4
 _TRIES = 2
 _RETRY_AFTER_S = 0.2
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
