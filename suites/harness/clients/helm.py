@@ -81,9 +81,9 @@ class Release:
         """What is installed, as the chart rendered it, by kind and name."""
         return _by_name(self._helm("get", "manifest", self.name))
 
-    def objects_of_chart(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What this clone's chart makes of the installed values, with these in their place; changes nothing."""
-        with _written(values or {}) as file:
+    def objects_of_chart(self) -> dict[str, Any]:
+        """What this clone's chart makes of the values that are installed; changes nothing."""
+        with _written({}) as file:
             answer = json.loads(self._upgrade(file, "--dry-run=server", "--output", "json"))
         return _by_name(answer["manifest"])
 

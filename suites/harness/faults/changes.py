@@ -86,6 +86,7 @@ class ChangeValues(TargetChange):
     def __init__(self, component: str, values: Mapping[str, Any], **given: Any) -> None:
         super().__init__(component, **given)
         self._values = values
+        self._installed: Mapping[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -105,7 +106,8 @@ class ChangeValues(TargetChange):
         if drifted := _changed_past_its_release(self.cluster, installed):
             # The upgrade would take that back, and nothing would bring it again.
             raise Unsupported(f"{', '.join(drifted)} was changed past release {release.name}: deploy it again")
-        return {"release": release.name, "revision": latest.number}
+        self._installed = installed
+        return {"release": release.name, "revision": latest.number, "description": latest.description}
 
     def inject(self) -> None:
         assert self._record is not None

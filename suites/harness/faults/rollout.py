@@ -62,11 +62,10 @@ class NewRelease(ChangeValues):
         for component in self._components:
             check_allowed(self.cluster.target, self.cluster.namespace_labels(), component)
         found = super().prepare()
-        release = Release(self.cluster.target, found["release"])
-        self._version_before = _version(release.objects(), self.cluster.target.component(self.component).name)
-        self._timeout_s = self.deadlines.release_ready_s + _proving_s(release.objects_of_chart(self._values))
+        self._version_before = _version(self._installed, self.cluster.target.component(self.component).name)
+        self._timeout_s = self.deadlines.release_ready_s + _proving_s(self._installed, self._values)
         self._pods = {name: frozenset(pod.uid for pod in self.cluster.pods(name)) for name in self._components}
-        return {**found, "description": release.history()[-1].description}
+        return found
 
     def inject(self) -> None:
         assert self._record is not None
@@ -125,10 +124,12 @@ class NewRelease(ChangeValues):
         return told
 
 
-def _proving_s(objects: Mapping[str, Any]) -> float:
+def _proving_s(objects: Mapping[str, Any], values: Mapping[str, Any]) -> float:
     """How long the new pods of the slowest Deployment have to stay ready, one after another."""
     specs = [entry["spec"] for name, entry in objects.items() if name.startswith("Deployment ")]
-    return float(max((spec.get("minReadySeconds", 0) * spec.get("replicas", 1) for spec in specs), default=0))
+    wanted = values["app"].get("rollout", {}).get("minReadySeconds", 0)
+    each = (max(wanted, spec.get("minReadySeconds", 0)) * spec.get("replicas", 1) for spec in specs)
+    return float(max(each, default=0))
 
 
 def _version(objects: Mapping[str, Any], workload: str) -> str:

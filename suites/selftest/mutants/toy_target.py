@@ -112,8 +112,8 @@ class ToyRelease:
     def objects(self) -> dict[str, Any]:
         return {f"Deployment {APP}": {"spec": self.specs[len(self.revisions)]}}
 
-    def objects_of_chart(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return {f"Deployment {APP}": {"spec": {**self.specs[len(self.revisions)], **(values or {})}}} | self.chart
+    def objects_of_chart(self) -> dict[str, Any]:
+        return self.objects() | self.chart
 
     def upgrade(self, values: Mapping[str, Any], *, description: str, hooks: bool = False) -> None:
         if not self.upgrade_works:
