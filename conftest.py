@@ -9,6 +9,7 @@ pytest_plugins = [
     "suites.fixtures.ledger",
     "suites.fixtures.load",
     "suites.fixtures.scrapes",
+    "suites.fixtures.scaling",
     "suites.fixtures.sites",
     "suites.fixtures.soak",
     "suites.fixtures.sweep",

@@ -22,6 +22,11 @@ class Deadlines:
     # The first restart comes without back-off, later ones after 10 s and more; five minutes is the longest.
     container_restarted_s: float = 330
     component_ready_again_s: float = 330
+    # Longer than either may take, so that what never comes is told from what comes late.
+    worker_created_s: float = 75
+    workers_ready_s: float = 150
+    # An autoscaler that looks every 15 s, and whoever may end its work first.
+    scaled_in_s: float = 120
     # What `helm upgrade` is given as its --timeout, beside the time that new pods have to stay ready.
     release_ready_s: float = 90
     # An image may have to be pulled first.

@@ -39,9 +39,10 @@ class Sites:
         self._chance = chance
         self._made: list[str] = []
 
-    def made(self, *, pages: int, size: int = 2000) -> MadeSite:
-        """A new site that was not scraped yet."""
-        served = demo_site(self._cluster, seed=self._chance.randrange(1, 2**31), pages=pages, size=size)
+    def made(self, *, pages: int, size: int = 2000, latency_ms: int = 0) -> MadeSite:
+        """A new site that was not scraped yet, whose every page takes so long."""
+        slow = {"latency_ms": latency_ms} if latency_ms else {}
+        served = demo_site(self._cluster, seed=self._chance.randrange(1, 2**31), pages=pages, size=size, **slow)
         site = self._platform.create_site(served.base_url.rpartition("seed=")[2].rstrip("/"), served.base_url)
         self._made.append(site.id)
         return MadeSite(id=site.id, served=served)

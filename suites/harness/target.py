@@ -16,6 +16,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "targets"
 HOW_TO_GET_ONE = "bring one up with `tox -e up`, or name one with --target, --context, --namespace and --base-url"
 
 WorkloadKind = Literal["Deployment", "StatefulSet", "Cluster"]
+ScalerKind = Literal["ScaledObject", "HorizontalPodAutoscaler"]
 
 _TABLES = {
     "cluster": ("kubeconfig", "context", "namespace"),
@@ -25,6 +26,7 @@ _TABLES = {
     "secrets": None,
     "faults": ("may_break", "image"),
     "nodes": ("provider",),
+    "scaler": ("component", "kind", "name"),
 }
 
 
@@ -60,6 +62,15 @@ class SecretRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScalerRef:
+    """What decides how many pods a component has: KEDA's ScaledObject, or a HorizontalPodAutoscaler by itself."""
+
+    component: str
+    kind: ScalerKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where the platform is and what it is made of. `base_url` None: to be read from the namespace's Ingress.
 
@@ -79,6 +90,7 @@ class Target:
     may_break: frozenset[str]
     faults_image: str = ""
     node_provider: str = "none"
+    scaler: ScalerRef | None = None
 
     @classmethod
     def load(
@@ -137,6 +149,7 @@ class Target:
             may_break=may_break,
             faults_image=str(faults.get("image", "")),
             node_provider=_node_provider(path, content.get("nodes", {})),
+            scaler=_scaler(path, content["scaler"], components) if "scaler" in content else None,
         )
 
     @property
@@ -229,6 +242,15 @@ def _node_provider(path: Path, table: Mapping[str, Any]) -> str:
     if provider not in ("kind", "none") and not re.fullmatch(r"[\w.]+:\w+", str(provider)):
         raise TargetError(f"{path}: nodes.provider {provider!r} is not allowed; allowed: kind, none, module:Class")
     return str(provider)
+
+
+def _scaler(path: Path, table: Mapping[str, Any], components: Mapping[str, Component]) -> ScalerRef:
+    ref = ScalerRef(**{key: _text(path, table, key) for key in ("component", "kind", "name")})  # type: ignore[arg-type]
+    if ref.kind not in get_args(ScalerKind):
+        raise TargetError(f"{path}: scaler.kind {ref.kind!r}: allowed are {', '.join(get_args(ScalerKind))}")
+    if ref.component not in components:
+        raise TargetError(f"{path}: scaler.component names {ref.component}, which is no component")
+    return ref
 
 
 def _text(path: Path, table: Any, key: str) -> str:

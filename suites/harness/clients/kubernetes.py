@@ -20,11 +20,14 @@ from suites.harness.clients.network import Network
 from suites.harness.clients.nodes import Nodes
 from suites.harness.clients.objects import Event, ExecResult, Pod, Readiness
 from suites.harness.clients.policies import Policies
+from suites.harness.clients.scaler import Scaler
 from suites.harness.clients.volumes import Volumes
 from suites.harness.errors import ClientError, NothingSelected, TargetError
 from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
 
 _CNPG = ("postgresql.cnpg.io", "v1")
+# Kinds that operators bring: only read as they are written.
+_OPERATORS_KINDS = {"Cluster": (*_CNPG, "clusters"), "ScaledObject": ("keda.sh", "v1alpha1", "scaledobjects")}
 # The kinds whose objects can be read and changed as they are written, by the driver's name for them.
 _MANIFESTS = {
     "Deployment": (client.AppsV1Api, "deployment"),
@@ -50,6 +53,7 @@ class Cluster:
         self.ephemeral = EphemeralContainers(self._api, self.namespace)
         self.policies = Policies(self._api, self.namespace)
         self.volumes = Volumes(self._api, self.namespace)
+        self.scaler = Scaler(self._api, self.namespace, target.scaler) if target.scaler else None
 
     def check_reachable(self) -> None:
         """Raises TargetError, in one line with the way out, unless the API answers and the namespace exists."""
@@ -218,9 +222,10 @@ class Cluster:
     def manifests(self, kind: str) -> dict[str, dict[str, Any]]:
         """Every object of that kind in the namespace as the API writes it, by name."""
         with named(f"list {kind}s"):
-            if kind == "Cluster":
+            if kind in _OPERATORS_KINDS:
+                group, version, plural = _OPERATORS_KINDS[kind]
                 found = self._custom.list_namespaced_custom_object(
-                    *_CNPG, self.namespace, "clusters", _request_timeout=CALL_ANSWERED_S
+                    group, version, self.namespace, plural, _request_timeout=CALL_ANSWERED_S
                 )
             else:
                 api, noun = _manifest_kind(kind)

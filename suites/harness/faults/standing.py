@@ -21,13 +21,29 @@ _ENDED = ("Succeeded", "Failed")
 
 def fingerprint(cluster: Cluster) -> dict[str, str]:
     """A digest of each object's spec, by kind and name: two that are equal describe the same platform."""
-    has_database = any(component.kind == "Cluster" for component in cluster.target.components.values())
-    kinds = (*KINDS, "Cluster") if has_database else KINDS
     return {
-        f"{kind} {name}": digest(manifest["spec"])
-        for kind in kinds
+        f"{kind} {name}": digest(_but_for_its_scaler(cluster, kind, name, manifest["spec"]))
+        for kind in _kinds(cluster)
         for name, manifest in sorted(cluster.manifests(kind).items())
     }
+
+
+def _kinds(cluster: Cluster) -> tuple[str, ...]:
+    has_database = any(component.kind == "Cluster" for component in cluster.target.components.values())
+    scaler = cluster.target.scaler
+    is_scaled_by_keda = scaler is not None and scaler.kind == "ScaledObject"
+    return (*KINDS, *(["Cluster"] if has_database else []), *(["ScaledObject"] if is_scaled_by_keda else []))
+
+
+def _but_for_its_scaler(cluster: Cluster, kind: str, name: str, spec: dict[str, Any]) -> Mapping[str, Any]:
+    """How many pods there are to be is the autoscaler's to say, and may differ at any time."""
+    scaler = cluster.target.scaler
+    if scaler is None or kind == "ScaledObject":
+        return spec
+    component = cluster.target.component(scaler.component)
+    if (kind, name) != (component.kind, component.name):
+        return spec
+    return {key: value for key, value in spec.items() if key != "replicas"}
 
 
 def digest(spec: Mapping[str, Any]) -> str:

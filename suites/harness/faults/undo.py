@@ -23,6 +23,7 @@ from suites.harness.faults.policy import PolicyPartition
 from suites.harness.faults.promotion import PromoteStandby
 from suites.harness.faults.records import UndoRecord, left_records
 from suites.harness.faults.rollout import NewRelease
+from suites.harness.faults.scaler import SetScaler
 
 KINDS: dict[str, type[Fault]] = {
     fault.kind: fault
@@ -41,6 +42,7 @@ KINDS: dict[str, type[Fault]] = {
         PauseNode,
         PolicyPartition,
         PromoteStandby,
+        SetScaler,
         SlowDependency,
         SlowNetwork,
         StopNode,

@@ -55,6 +55,10 @@ class Ledger:
             )
         return self._postgres.scrapes_keyed(primary, self.name)
 
+    def scrapes_now(self) -> list[ScrapeRow]:
+        """Every scrape that was submitted, as it is."""
+        return self._postgres.scrapes_keyed(self._primary(), self.name)
+
     def erase(self) -> int:
         """Delete the sites that were written, here and by checks that were killed; how many there were."""
         return until(
