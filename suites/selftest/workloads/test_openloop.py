@@ -146,11 +146,14 @@ def test_requests_over_the_bound_are_missed_and_doubted(toy: Toy, history: Path)
     assert "did not send 15 of 25 requests: 10 were waiting" in report.doubts()[-1]
 
 
-def test_a_starved_generator_is_doubted(toy: Toy, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(STARVE_VARIABLE, "0.9")
+@pytest.mark.parametrize(("share", "late_ms"), [("0.5", 50), ("0.9", 100)])
+def test_a_starved_generator_is_doubted(
+    toy: Toy, history: Path, monkeypatch: pytest.MonkeyPatch, share: str, late_ms: float
+) -> None:
+    monkeypatch.setenv(STARVE_VARIABLE, share)
     report, _ = run(toy.url, history, Request(path="/"), rate_hz=200, duration_s=1)
     assert report.late_p99_ms is not None
-    assert report.late_p99_ms > 100
+    assert report.late_p99_ms > late_ms
     assert "was late: p99" in report.doubts()[0]
 
 
