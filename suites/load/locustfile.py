@@ -15,6 +15,7 @@ from typing import Any
 from locust import FastHttpUser, between, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.runners import WorkerRunner
 
 from suites.harness.workloads.locust_records import TOLD, BadAnswer, LocustRecords, Told
 from suites.harness.workloads.outcome import outcome_of, value_of
@@ -31,6 +32,8 @@ from suites.harness.workloads.visits import SUBMIT, Answer, Visits
 
 # The platform gives up a write after 3.5 s and says so; a user who left before would know less.
 TIMEOUT_S = 5.0
+# More than one processor can play; 198.18.0.0/15 has addresses for thirteen such processes.
+USERS_OF_A_PROCESS = 10_000
 
 
 class Everyone:
@@ -39,6 +42,8 @@ class Everyone:
     visits: Visits
     records: LocustRecords | None = None
     numbers = itertools.count(1)
+    # Users of several processes are told apart by where their numbers begin.
+    first_number = 0
 
 
 class Visitor(FastHttpUser):
@@ -49,7 +54,9 @@ class Visitor(FastHttpUser):
     max_retries = 0
 
     def on_start(self) -> None:
-        number = next(Everyone.numbers)
+        if isinstance(self.environment.runner, WorkerRunner):
+            Everyone.first_number = self.environment.runner.worker_index * USERS_OF_A_PROCESS
+        number = next(Everyone.numbers) + Everyone.first_number
         self._name = f"user-{number}"
         self._visit = Everyone.visits.of_user(number)
         self._next = next(self._visit)
@@ -130,7 +137,9 @@ def prepare(environment: Environment, **_: Any) -> None:
         scrapes_at_most=script.scrapes_at_most,
     )
     if folder := os.environ.get(FOLDER_VARIABLE):
-        Everyone.records = LocustRecords(environment, Path(folder))
+        Everyone.records = LocustRecords(
+            environment, Path(folder), is_worker=isinstance(environment.runner, WorkerRunner)
+        )
 
 
 def script_of_target(environment: Environment) -> tuple[UserScript, str]:

@@ -78,8 +78,8 @@ def test_no_look_at_all_is_no_measurement() -> None:
 
 def report(**other: object) -> UserReport:
     usual: dict[str, object] = {
-        "users_most": 3, "late_p50_ms": 0.3, "late_p99_ms": 4.0, "cpu_s": 10.0, "cpu_cores": 0.3, "cpu_warnings": (),
-        "scrapes_submitted": 1, "real_time": True, "unexpected": (),
+        "processes": 1, "users_most": 3, "late_p50_ms": 0.3, "late_p99_ms": 4.0, "cpu_s": 10.0, "cpu_cores": 0.3,
+        "cpu_warnings": (), "scrapes_submitted": 1, "real_time": True, "unexpected": (),
     }  # fmt: skip
     return UserReport(**{**usual, **other})  # type: ignore[arg-type]
 
@@ -97,3 +97,10 @@ def report(**other: object) -> UserReport:
 def test_a_generator_that_was_the_limit_is_doubted(other: dict[str, object], doubt: str | None) -> None:
     doubts = report(**other).doubts()
     assert doubts == () if doubt is None else doubt in " ".join(doubts)
+
+
+def test_several_processes_are_as_good_as_the_worst_of_them() -> None:
+    found = UserReport.together([report(cpu_warnings=(95.0,)), report(users_most=1, late_p99_ms=180.0)])
+    assert (found.processes, found.users_most, found.late_p99_ms, found.cpu_s) == (2, 3, 180.0, 20.0)
+    assert (found.cpu_warnings, found.scrapes_submitted) == ((95.0,), 2) and len(found.doubts()) == 2
+    assert UserReport.together([report(), report(late_p99_ms=None)]).late_p99_ms is None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -79,14 +80,17 @@ def run_users(
     for_s: float,
     folder: Path,
     spawned_per_s: float = SPAWNED_PER_S,
+    processes: int = 1,
 ) -> UsersRun:
     """So many users come, stay together for that long, and go. Raises GeneratorError when Locust does not end well.
+
+    With several `processes` one of them shares the users out to the others and writes down what all of them saw.
 
     History, counts and Locust's own report (locust.html) are in `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     told = folder / "users-script.json"
-    script.write(told)
+    replace(script, scrapes_at_most=math.ceil(script.scrapes_at_most / processes)).write(told)
     run_s = users / spawned_per_s + for_s + 2.0
     log = folder / "locust.log"
     command = [
@@ -94,6 +98,8 @@ def run_users(
         "--host", base_url, "--users", str(users), "--spawn-rate", f"{spawned_per_s:g}", "--run-time", f"{run_s:.0f}s",
         "--stop-timeout", str(_LAST_ANSWERS_S), "--exit-code-on-error", "0", "--html", str(folder / "locust.html"),
     ]  # fmt: skip
+    if processes > 1:
+        command += ["--processes", str(processes)]
     variables = {
         SCRIPT_VARIABLE: str(told),
         FOLDER_VARIABLE: str(folder),

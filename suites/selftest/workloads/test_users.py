@@ -22,10 +22,11 @@ SCRIPT = UserScript(
 )
 
 
-def run(url: str, folder: Path, *, for_s: float = 2.0) -> UsersRun:
+def run(url: str, folder: Path, *, for_s: float = 2.0, processes: int = 1) -> UsersRun:
     return run_users(
-        LOCUSTFILE, SCRIPT, base_url=url, api_key="a key", users=20, for_s=for_s, folder=folder, spawned_per_s=20
-    )
+        LOCUSTFILE, SCRIPT, base_url=url, api_key="a key", users=20, for_s=for_s, folder=folder, spawned_per_s=20,
+        processes=processes,
+    )  # fmt: skip
 
 
 def test_every_request_of_every_user_is_an_operation(toy: Toy, tmp_path: Path) -> None:
@@ -40,6 +41,15 @@ def test_every_request_of_every_user_is_an_operation(toy: Toy, tmp_path: Path) -
     assert found.report.scrapes_submitted <= 2 and found.report.unexpected == ()
     assert (tmp_path / "locust.html").stat().st_size > 0
     assert not (tmp_path / "users-script.json").exists()
+
+
+def test_what_several_processes_saw_is_one_history(toy: Toy, tmp_path: Path) -> None:
+    found = run(toy.url, tmp_path, for_s=5.0, processes=2)
+    clients = {operation.client for operation in found.history.operations}
+    assert len(clients) == found.report.users_most == 20
+    assert {int(client.removeprefix("user-")) // 10_000 for client in clients} == {0, 1}
+    assert {operation.outcome for operation in found.history.operations} == {"ok"}
+    assert found.report.processes == 3 and found.report.scrapes_submitted <= 2
 
 
 def test_what_is_not_answered_well_is_told_as_every_generator_tells_it(toy: Toy, tmp_path: Path) -> None:
