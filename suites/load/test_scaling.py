@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.load, pytest.mark.disruptive]
 
 WORKERS_MOST = 10
+# For twelve scrapes, at five each.
+WORKERS_ENOUGH = 3
 
 
 @pytest.mark.objective("scaling.reaction_s")
@@ -30,4 +32,4 @@ def test_a_queue_gets_ten_workers_where_there_was_none(scaling: Scaling, judge: 
 @pytest.mark.objective("scaling.scale_in_lost_tasks")
 def test_no_scrape_is_lost_when_workers_are_taken_away(scaling: Scaling, judge: Judge) -> None:
     """Ten workers run twelve long scrapes, and the autoscaler finds that three would do."""
-    judge("scaling.scale_in_lost_tasks", scaling.scale_in(most=WORKERS_MOST))
+    judge("scaling.scale_in_lost_tasks", scaling.scale_in(most=WORKERS_MOST, to=WORKERS_ENOUGH))

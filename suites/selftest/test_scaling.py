@@ -14,7 +14,7 @@ from suites.harness.clients.objects import Readiness
 from suites.harness.clients.scaler import HELD_AT, ScalerState
 from suites.harness.deadlines import Deadlines
 from suites.harness.errors import Unsupported
-from suites.harness.faults.scaler import AT_ONCE, SetScaler
+from suites.harness.faults.scaler import SetScaler, one_step_in
 from suites.harness.target import ScalerRef
 from suites.selftest.toy_cluster import ToyCluster
 
@@ -226,7 +226,7 @@ def test_an_autoscaler_is_let_go_of_and_held_again() -> None:
     assert cluster.scaler is not None
     with set_scaler(cluster) as fault:
         assert "at work between 4 and 10" in fault.observed()
-        fault.set(least=2, scale_in=AT_ONCE)
+        fault.set(least=2, scale_in=one_step_in(7))
         assert cluster.scaler.spec["advanced"] == {
             "horizontalPodAutoscalerConfig": {"behavior": {"scaleDown": AT_ONCE}}
         }

@@ -21,8 +21,14 @@ _NAMES = {
     "HorizontalPodAutoscaler": {"least": "minReplicas", "most": "maxReplicas"},
 }
 _BEHAVIOR = ("advanced", "behavior")
-# Scales in as soon as less is wanted, and all at once: for checks that cannot wait five minutes.
-AT_ONCE = {"stabilizationWindowSeconds": 0, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}
+
+
+def one_step_in(pods: int) -> dict[str, Any]:
+    """A way to scale in for checks that cannot wait five minutes: at once, so many pods at most, and then no more.
+
+    In steps, a scrape that moved to another worker would have to move again.
+    """
+    return {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": pods, "periodSeconds": 600}]}
 
 
 class SetScaler(Fault):
