@@ -12,7 +12,7 @@ from reports.plot import Curve, Panel, Plot
 from reports.scale import Scale, nice_ticks
 from reports.units import number, quantity
 
-WIDTH, LEFT, RIGHT = 960.0, 84.0, 190.0
+WIDTH, LEFT, RIGHT = 960.0, 84.0, 220.0
 PANEL_HEIGHT, PANEL_GAP, HEAD, FOOT = 190.0, 34.0, 22.0, 44.0
 # As many as the page has colours for.
 MAX_STYLES = 8

@@ -127,9 +127,9 @@ def test_failed_requests_are_a_guard_and_no_requests_are_none() -> None:
 
 
 def test_the_plot_shows_what_was_held() -> None:
-    plot = growth_plot(containers_of(looks("site-search-app-1/app"), WINDOW, ["app"]), WINDOW)
+    plot = growth_plot(containers_of(looks("site-search-app-6c78cf6659-l9kd6/app"), WINDOW, ["app"]), WINDOW)
     assert [panel.name for panel in plot.panels] == ["memory", "open descriptors", "open sockets"]
-    assert plot.panels[0].curves[0].name == "app-1/app" and plot.panels[0].curves[0].points[0] == (0.0, 100.0)
+    assert plot.panels[0].curves[0].name == "app-l9kd6/app" and plot.panels[0].curves[0].points[0] == (0.0, 100.0)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("8h", 28800), ("1.5m", 90)])
