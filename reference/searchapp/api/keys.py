@@ -6,6 +6,7 @@ a slow hash would only make each write slow. The prefix keeps these hashes apart
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -33,6 +34,7 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._accepted: dict[str, float] = {}
+        self._looking: dict[str, asyncio.Task[bool]] = {}
 
     async def require(self, key: str | None) -> None:
         """Return for a good key, else 401."""
@@ -41,14 +43,22 @@ class Keys:
         hashed = key_hash(key)
         if time.monotonic() - self._accepted.get(hashed, -_TRUSTED_S) < _TRUSTED_S:
             return
+        looking = self._looking.get(hashed)
+        if looking is None:
+            # One look for all who wait: a burst must not spend every connection on the same question.
+            looking = self._looking[hashed] = asyncio.create_task(self._is_held(hashed))
+            looking.add_done_callback(lambda _: self._looking.pop(hashed, None))
+        if not await asyncio.shield(looking):
+            raise ApiError(401, "api_key_invalid", "this key may not write", {"WWW-Authenticate": "ApiKey"})
+        if len(self._accepted) > 1000:
+            self._accepted.clear()
+        self._accepted[hashed] = time.monotonic()
+
+    async def _is_held(self, hashed: str) -> bool:
         held = await self._database.read(
             lambda connection: connection.scalar(
                 select(ApiKey.key_hash).where(ApiKey.key_hash == hashed, ApiKey.revoked_at.is_(None))
             ),
             timeout_s=_LOOKUP_TIMEOUT_S,
         )
-        if held is None or not hmac.compare_digest(held, hashed):
-            raise ApiError(401, "api_key_invalid", "this key may not write", {"WWW-Authenticate": "ApiKey"})
-        if len(self._accepted) > 1000:
-            self._accepted.clear()
-        self._accepted[hashed] = time.monotonic()
+        return held is not None and hmac.compare_digest(held, hashed)
