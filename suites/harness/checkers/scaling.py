@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from reports.records import History, Measurement, Operation, Window
 from suites.harness.checkers.shown import shown
 
-# Looks come three times a second, where ten starting workers leave them room. What is seen late can only lengthen what is
-# measured, by no more than this.
+# Looks come three times a second, where ten starting workers leave them room. What is seen late can only lengthen what
+# is measured, by no more than this.
 _UNSEEN_AT_MOST_S = 10.0
 _METRIC, _AUTOSCALER, _WORKERS = "look at metric", "look at autoscaler", "look at workers"
 
