@@ -22,6 +22,7 @@ from reports.units import duration, quantity
 DAY_S = 86_400.0
 # A run's verdicts and the gate may be timed by two machines; more than this is not a difference of clocks.
 CLOCK_SLACK_S = 120.0
+_ALL = "`pytest suites/` against the candidate"
 
 
 class Decision(IntEnum):
@@ -161,7 +162,6 @@ def _line(
     objective: Objective, runs: Sequence[Recorded], candidate: Candidate, *, now: float, max_age_s: float
 ) -> Line:
     """The worst verdict that counts; when none counts, why each that there is does not."""
-    again = f"`pytest suites/{objective.id.split('.')[0]}` against the candidate"
     counted: list[Line] = []
     refused: list[Line] = []
     for run in runs:
@@ -170,6 +170,8 @@ def _line(
             if verdict.objective != objective.id:
                 continue
             age = now - verdict.at
+            # A check is named by its folder first; one folder may hold the checks of several families of objectives.
+            again = f"`pytest suites/{verdict.check.split('.')[0]}` against the candidate"
             if differences:
                 why = f"about another deployment: {'; '.join(differences)}"
                 step = f"deploy the candidate, then {again}"
@@ -187,7 +189,7 @@ def _line(
         return next(line for line in counted if line.word == word)
     if refused:
         return refused[-1]
-    return Line(objective=objective, word="inconclusive", verdict=None, why="no verdict", next_step=again)
+    return Line(objective=objective, word="inconclusive", verdict=None, why="no verdict", next_step=_ALL)
 
 
 def _not_counted(objective: Objective, verdict: Verdict, why: str, next_step: str) -> Line:

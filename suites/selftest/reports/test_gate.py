@@ -73,7 +73,7 @@ def test_of_several_verdicts_the_worst_counts(tmp_path: Path, order: tuple[float
 def test_a_missing_verdict_is_inconclusive_with_the_next_step(tmp_path: Path) -> None:
     result = gated(written_run(tmp_path, ready_verdict()))
     assert result.decision == Decision.INCONCLUSIVE
-    assert why(result, SEARCH.id) == "inconclusive: no verdict → `pytest suites/load` against the candidate"
+    assert why(result, SEARCH.id) == "inconclusive: no verdict → `pytest suites/` against the candidate"
 
 
 @pytest.mark.parametrize("value", [150.0, 312.0])
