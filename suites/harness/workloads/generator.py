@@ -31,7 +31,7 @@ import uvloop
 from reports.records import Outcome
 from suites.harness.workloads.http1 import Connection, Response
 from suites.harness.workloads.outcome import outcome_of, value_of
-from suites.harness.workloads.plan import Counts, Plan, ScheduleReport
+from suites.harness.workloads.plan import STARVED_SLICE_S, Counts, Plan, ScheduleReport
 from suites.harness.workloads.priority import take_real_time
 from suites.harness.workloads.request import Request
 
@@ -39,8 +39,6 @@ from suites.harness.workloads.request import Request
 FLUSH_INTERVAL_S = 0.25
 # The timers of the loop count whole milliseconds.
 TICK_S = 0.001
-# A starved generator gets its share in slices of this length, as a scheduler with too many takers would give it.
-STARVED_SLICE_S = 0.2
 
 
 class Flight:

@@ -15,6 +15,7 @@ from typing import Any, TypedDict
 
 from reports.records import HistoryWriter, Operation, Outcome
 from suites.harness.workloads.openloop import STARVE_VARIABLE
+from suites.harness.workloads.plan import STARVED_SLICE_S
 from suites.harness.workloads.priority import take_real_time
 from suites.harness.workloads.user_report import HISTORY, LOOKS, REPORT, UserReport
 
@@ -26,8 +27,6 @@ _SENT = "sre"
 _LOOK_EVERY_S = 1.0
 # Fine enough to see a loop that is held up, coarse enough to cost nothing.
 _CLOCK_S = 0.05
-# A starved generator gets its share in slices of this length, as a scheduler with too many takers would give it.
-_STARVED_SLICE_S = 0.2
 
 
 class Told(TypedDict):
@@ -191,5 +190,5 @@ def _starve(share: float) -> None:
 
     hold_up = get_original("time", "sleep")
     while True:
-        hold_up(_STARVED_SLICE_S * share)
-        time.sleep(_STARVED_SLICE_S * (1.0 - share))
+        hold_up(STARVED_SLICE_S * share)
+        time.sleep(STARVED_SLICE_S * (1.0 - share))

@@ -17,6 +17,8 @@ STOP = b"stop\n"
 LATE_P99_LIMIT_MS = 10.0
 # More requests than this that were never sent, and the load was not the one that was asked for.
 MISSED_RATIO_LIMIT = 0.001
+# A starved generator gets its share in slices of this length, as a scheduler with too many takers would give it.
+STARVED_SLICE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
