@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from reports.records import Mark
 from suites.harness.clients.helm import Revision
 from suites.harness.clients.kubernetes import Cluster
 from suites.harness.deadlines import Deadlines
@@ -16,13 +15,9 @@ from suites.harness.faults import changes, undo
 from suites.harness.faults.changes import ChangeValues, PatchObject, is_back, is_left
 from suites.harness.faults.standing import RESTARTED_AT, digest
 from suites.selftest.mutants.toy_target import APP, ToyCluster, ToyRelease, pod
+from suites.selftest.toy_cluster import Marks
 
 SOON = Deadlines().stretched(0.001)
-
-
-class Marks(list[Mark]):
-    def add(self, mark: Mark, /) -> None:
-        self.append(mark)
 
 
 @pytest.fixture(autouse=True)
@@ -38,16 +33,7 @@ def cluster() -> ToyCluster:
 @pytest.fixture
 def release(cluster: ToyCluster, monkeypatch: pytest.MonkeyPatch) -> ToyRelease:
     release = ToyRelease(cluster)
-
-    class Found:
-        def __new__(cls, *_: Any) -> Any:
-            return release
-
-        @staticmethod
-        def of(_: Any) -> ToyRelease:
-            return release
-
-    monkeypatch.setattr(changes, "Release", Found)
+    monkeypatch.setattr(changes, "Release", release.found())
     return release
 
 

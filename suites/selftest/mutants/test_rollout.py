@@ -31,17 +31,8 @@ def cluster(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> ToyCluster:
 @pytest.fixture
 def release(cluster: ToyCluster, monkeypatch: pytest.MonkeyPatch) -> ToyRelease:
     release = ToyRelease(cluster)
-
-    class Found:
-        def __new__(cls, *_: Any) -> Any:
-            return release
-
-        @staticmethod
-        def of(_: Any) -> ToyRelease:
-            return release
-
-    monkeypatch.setattr(changes, "Release", Found)
-    monkeypatch.setattr(rollout, "Release", Found)
+    for module in (changes, rollout):
+        monkeypatch.setattr(module, "Release", release.found())
     return release
 
 

@@ -106,6 +106,19 @@ class ToyRelease:
     def __post_init__(self) -> None:
         self._deploy(self.cluster.app, "Install complete")
 
+    def found(self) -> type:
+        """What takes the place of the class `Release`: however one is asked for, it is this one."""
+
+        class Found:
+            def __new__(cls, *_: Any) -> Any:
+                return self
+
+            @staticmethod
+            def of(_: Any) -> ToyRelease:
+                return self
+
+        return Found
+
     def history(self) -> list[Revision]:
         return list(self.revisions)
 
