@@ -25,9 +25,11 @@ _CLAIM = text(
     returning s.id, s.site_id, sites.base_url, s.max_pages, s.attempts, now() as claimed_at
     """
 )
+# A heartbeat may wait for the row while the work commits, and then must not take the counts back.
 _BEAT = text(
     """
-    update scrapes set heartbeat_at = now(), pages_found = :found, pages_stored = :stored, pages_failed = :failed
+    update scrapes set heartbeat_at = now(), pages_found = greatest(pages_found, :found),
+        pages_stored = greatest(pages_stored, :stored), pages_failed = greatest(pages_failed, :failed)
     where id = :id and lease = :lease
     """
 )
