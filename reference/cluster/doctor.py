@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +73,7 @@ def _examine(pull: bool) -> Iterator[Finding]:
     )
     if not pull:
         yield _compiler()
+        yield _pip()
     yield from _engine_findings(may_fix)
 
 
@@ -92,6 +95,24 @@ def _compiler() -> Finding:
     found = gobuild.host_go()
     detail = f"{found}" if found else f"none that is new enough; PyPI's {wheel} will be used"
     return Finding(name="go compiler", good=True, detail=detail)
+
+
+def _pip() -> Finding:
+    """Wheels for images are fetched by the pip of whoever runs this; uv's environments have none."""
+    there = importlib.util.find_spec("pip") is not None
+    install = (sys.executable, "-m", "ensurepip", "--upgrade")
+    return Finding(
+        name="pip",
+        good=there,
+        detail="there" if there else f"{sys.executable} has none",
+        mend=" ".join(install),
+        fix=lambda: _install_pip(install),
+    )
+
+
+def _install_pip(command: Sequence[str]) -> None:
+    run(*command)
+    importlib.invalidate_caches()
 
 
 def _engine_findings(may_fix: bool) -> Iterator[Finding]:
