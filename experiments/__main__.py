@@ -2,6 +2,7 @@
 
 python -m experiments                       # all but those with the tag by-name-only
 python -m experiments app node/drain        # a component's, one
+python -m experiments --run latest app      # their verdicts beside those of the newest run
 python -m experiments --list                # what there is; touches nothing
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from reports.run import RUN_DIR_VARIABLE, Run
+from reports.run import RUN_DIR_VARIABLE, Run, RunError, find_run
 
 FOLDER = Path(__file__).parent
 # An experiment with this tag is only played by name.
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="an experiment (app/pod-kill) or a folder (app)")
     parser.add_argument("--list", action="store_true", help="what there is; touches nothing")
+    parser.add_argument("--run", metavar="RUN", help="the run to join (an id, a folder, latest); else a new one")
     given = parser.parse_args(arguments)
     files, unknown = chosen(given.names)
     if unknown:
@@ -38,7 +40,11 @@ def main(arguments: Sequence[str]) -> int:
         for file in files:
             print(f"{name_of(file):32} {yaml.safe_load(file.read_text())['title']}")
         return 0
-    run = Run.create(argv=["python", "-m", "experiments", *arguments])
+    argv = ["python", "-m", "experiments", *arguments]
+    try:
+        run = Run.join(find_run(given.run).path, argv=argv) if given.run else Run.create(argv=argv)
+    except RunError as error:
+        parser.error(str(error))
     environment = {**os.environ, RUN_DIR_VARIABLE: str(run.path)}
     failed = 0
     try:

@@ -43,6 +43,13 @@ def test_a_name_that_nothing_has_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "no experiment app/nothing" in capsys.readouterr().err
 
 
+def test_a_run_that_is_not_there_is_refused_before_anything_is_played(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--run", "no-such-run", "app/pod-kill"])
+    assert ended.value.code == 2
+    assert "no run" in capsys.readouterr().err
+
+
 def test_the_list_names_every_experiment_that_is_played(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
