@@ -9,6 +9,7 @@ pytest_plugins = [
     "suites.fixtures.faults",
     "suites.fixtures.ledger",
     "suites.fixtures.load",
+    "suites.fixtures.rest",
     "suites.fixtures.scrapes",
     "suites.fixtures.scaling",
     "suites.fixtures.sites",

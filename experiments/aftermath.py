@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.stage import Stage
 from reports.records import History
-from suites.harness.clients.sql import ScrapeRow
+from suites.harness.clients.sql import Postgres, ScrapeRow
 from suites.harness.errors import HarnessError
 from suites.harness.sites import pages_served, pages_stored
 from suites.harness.workloads.ledger import Ledger
@@ -63,6 +63,11 @@ class Aftermath:
     def pages_stored(self) -> Mapping[str, list[tuple[str, str]] | None]:
         """What the platform has of each site that was submitted."""
         return pages_stored(self._stage.platform, self._stage.task_sites)
+
+    @cached_property
+    def failover_decided_at(self) -> float | None:
+        """When the database's operator last chose another primary, before this experiment or in it."""
+        return Postgres(self._stage.cluster).failover_decided_at()
 
     @property
     def watched_primaries(self) -> bool:

@@ -33,7 +33,9 @@ def _search_gap(seen: Aftermath) -> Measurement:
 
 
 def _write_gap(seen: Aftermath) -> Measurement:
-    return recovery.write_gap(seen.history, replaced_at=_replaced_at(seen), doubts=seen.doubts)
+    return recovery.write_gap(
+        seen.history, noticed_at=seen.failover_decided_at, replaced_at=_replaced_at(seen), doubts=seen.doubts
+    )
 
 
 def _error_ratio(seen: Aftermath) -> Measurement:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reports.records import Measurement
     from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge, Recording
+    from suites.harness.clients.sql import Postgres
     from suites.harness.faults.base import Fault
     from suites.harness.traffic import Traffic
     from suites.harness.watch import PrimaryWatch
@@ -52,6 +53,7 @@ def primary_lost(
     traffic: Callable[..., Traffic],
     fault: Callable[..., Fault],
     primary_watch: PrimaryWatch,
+    postgres: Postgres,
     ledger: Ledger,
     history: Recording,
 ) -> Mapping[str, Measurement]:
@@ -63,8 +65,9 @@ def primary_lost(
     recorded, samples = history.closed(), primary_watch.history()
     injecting = recorded.first("injecting")
     replaced = replaced_at(samples, since=injecting.at) if injecting else None
+    noticed = postgres.failover_decided_at()
     return {
-        "failure.db_failover_gap_s": write_gap(recorded, replaced_at=replaced, doubts=flow.doubts),
+        "failure.db_failover_gap_s": write_gap(recorded, noticed_at=noticed, replaced_at=replaced, doubts=flow.doubts),
         "failure.db_lost_writes": lost_writes(recorded, ledger.stored(), doubts=flow.doubts),
         "failure.db_split_brain": writable_at_once(samples, fault=loss.name),
     }

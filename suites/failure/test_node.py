@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reports.records import Measurement
     from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge, Recording
+    from suites.harness.clients.sql import Postgres
     from suites.harness.faults.base import Fault
     from suites.harness.traffic import Traffic
     from suites.harness.workloads.ledger import Ledger
@@ -48,6 +49,7 @@ def node_lost(
     primary_on_worker: str,
     traffic: Callable[..., Traffic],
     fault: Callable[..., Fault],
+    postgres: Postgres,
     ledger: Ledger,
     history: Recording,
 ) -> Measurement:
@@ -59,7 +61,7 @@ def node_lost(
         flow.run_on(for_s=20)
     recorded = history.closed()
     searches = journey_gap(recorded, "search", doubts=flow.doubts)
-    writes = write_gap(recorded)
+    writes = write_gap(recorded, noticed_at=postgres.failover_decided_at())
     lost = lost_writes(recorded, ledger.stored())
     return replace(
         searches,

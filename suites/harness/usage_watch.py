@@ -24,16 +24,24 @@ class UsageWatch:
     """Asks every node's kubelet again and again, and writes down each answer as operations of the containers.
 
     A client is `pod/container`, its `group` the component it belongs to, or else its namespace. A kubelet that does not
-    answer, or may not be asked, is an `unknown` operation of its node.
+    answer, or may not be asked, is an `unknown` operation of its node. `beside_pods`: also what nodes run themselves, in
+    a group without a name.
     """
 
     def __init__(
-        self, cluster: Cluster, path: Path, *, kubelets: Kubelets | None = None, every_s: float = _LOOK_EVERY_S
+        self,
+        cluster: Cluster,
+        path: Path,
+        *,
+        kubelets: Kubelets | None = None,
+        every_s: float = _LOOK_EVERY_S,
+        beside_pods: bool = False,
     ) -> None:
         self.path = path
         self._cluster = cluster
         self._kubelets = kubelets or Kubelets(api_client(cluster.target))
         self._every_s = every_s
+        self._beside_pods = beside_pods
         self._nodes: list[str] = []
         self._looks = HistoryWriter(path)
         self._stopping = threading.Event()
@@ -75,6 +83,8 @@ class UsageWatch:
             started = time.time()
             try:
                 found = self._kubelets.usage(node)
+                if self._beside_pods:
+                    found += self._kubelets.beside_pods(node)
             except ClientError as error:
                 self._add(node, started, None, str(error))
                 continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from kubernetes import client
@@ -20,6 +22,8 @@ _SERIES: dict[str, Callable[[ContainerUsage, float, float], ContainerUsage]] = {
 }
 _LINE = re.compile(r"^(\w+)\{([^}]*)\} (\S+) (\d+)$")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
+# The summary's name for what is told of each container anyway.
+_ALL_PODS = "pods"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,14 @@ class Kubelets:
             )
         return usage_of(response.data.decode("utf-8", errors="replace"))
 
+    def beside_pods(self, node: str) -> list[ContainerUsage]:
+        """What the node runs beside its pods, as containers of no namespace in a pod of the node's name."""
+        with named(f"ask the kubelet of {node} for what the node itself uses"):
+            response = self._core.connect_get_node_proxy_with_path(
+                node, "stats/summary", _preload_content=False, _request_timeout=CALL_ANSWERED_S
+            )
+            return beside_pods_of(node, json.loads(response.data))
+
 
 def usage_of(metrics: str) -> list[ContainerUsage]:
     """The containers that a kubelet's metrics tell of, without what holds a pod together."""
@@ -66,6 +78,22 @@ def usage_of(metrics: str) -> list[ContainerUsage]:
             usage = found.get(key) or ContainerUsage(namespace=namespace, pod=pod, container=container)
             found[key] = _SERIES[name](usage, value, at)
     return list(found.values())
+
+
+def beside_pods_of(node: str, summary: Mapping[str, Any]) -> list[ContainerUsage]:
+    """What a kubelet's summary tells of itself and of the container runtime."""
+    return [
+        ContainerUsage(
+            namespace="",
+            pod=node,
+            container=told["name"],
+            at=datetime.fromisoformat(told["cpu"]["time"]).timestamp(),
+            cpu_s=told["cpu"]["usageCoreNanoSeconds"] / 1e9,
+            memory_bytes=told.get("memory", {}).get("rssBytes"),
+        )
+        for told in summary["node"].get("systemContainers", ())
+        if told["name"] != _ALL_PODS and "usageCoreNanoSeconds" in told.get("cpu", {})
+    ]
 
 
 def _samples(metrics: str) -> Iterator[tuple[str, dict[str, str], float, float]]:
