@@ -24,8 +24,8 @@ class UsageWatch:
     """Asks every node's kubelet again and again, and writes down each answer as operations of the containers.
 
     A client is `pod/container`, its `group` the component it belongs to, or else its namespace. A kubelet that does not
-    answer, or may not be asked, is an `unknown` operation of its node. `beside_pods`: also what nodes run themselves, in
-    a group without a name.
+    answer, or may not be asked, is an `unknown` operation of its node. `beside_pods`: also what nodes run themselves,
+    in a group without a name.
     """
 
     def __init__(

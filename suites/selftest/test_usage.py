@@ -10,7 +10,7 @@ import pytest
 from reports.records import Operation, Window
 from suites.harness.checkers.usage import cores
 from suites.harness.clients.kubernetes import Cluster
-from suites.harness.clients.usage import ContainerUsage, Kubelets, usage_of
+from suites.harness.clients.usage import ContainerUsage, Kubelets, beside_pods_of, usage_of
 from suites.harness.errors import ClientError
 from suites.harness.usage_watch import UsageWatch
 from suites.selftest.toy_cluster import ToyCluster, pod
@@ -39,6 +39,18 @@ def test_a_kubelets_metrics_are_read_by_container() -> None:
 
 def test_metrics_of_nothing_are_no_containers() -> None:
     assert usage_of("") == []
+
+
+def test_what_a_node_runs_itself_is_read_without_the_pods_sum() -> None:
+    cpu = {"time": "2026-11-28T14:00:10Z", "usageCoreNanoSeconds": 2_500_000_000}
+    told = [
+        {"name": "kubelet", "cpu": cpu, "memory": {"rssBytes": 1024}},
+        {"name": "pods", "cpu": cpu, "memory": {"rssBytes": 4096}},
+        {"name": "runtime", "cpu": {}, "memory": {}},
+    ]
+    assert beside_pods_of("w0", {"node": {"systemContainers": told}}) == [
+        ContainerUsage(namespace="", pod="w0", container="kubelet", at=1795874410.0, cpu_s=2.5, memory_bytes=1024)
+    ]
 
 
 def look(client: str, at: float | None, cpu_s: float | None, *, group: str = "app") -> Operation:
@@ -106,6 +118,9 @@ class ToyKubelets:
             raise ClientError("list nodes: 403 Forbidden")
         return ["n1", "n2"]
 
+    def beside_pods(self, node: str) -> list[ContainerUsage]:
+        return [ContainerUsage(namespace="", pod=node, container="kubelet", at=1.0, cpu_s=2.0)]
+
     def usage(self, node: str) -> list[ContainerUsage]:
         if node == "n2":
             raise ClientError("ask the kubelet of n2: 503")
@@ -115,10 +130,16 @@ class ToyKubelets:
         ]
 
 
-def watched(folder: Path, *, forbidden: bool = False) -> tuple[Operation, ...]:
+def watched(folder: Path, *, forbidden: bool = False, beside_pods: bool = False) -> tuple[Operation, ...]:
     cluster = ToyCluster([pod("app-0")])
     kubelets = ToyKubelets("app-0", forbidden=forbidden)
-    watch = UsageWatch(cast(Cluster, cluster), folder / "usage.jsonl", kubelets=cast(Kubelets, kubelets), every_s=60)
+    watch = UsageWatch(
+        cast(Cluster, cluster),
+        folder / "usage.jsonl",
+        kubelets=cast(Kubelets, kubelets),
+        every_s=60,
+        beside_pods=beside_pods,
+    )
     with watch:
         pass
     return watch.history().operations
@@ -136,3 +157,10 @@ def test_a_watch_tells_components_from_others_and_who_did_not_answer(tmp_path: P
 def test_a_watch_that_may_not_look_says_so_and_goes_on(tmp_path: Path) -> None:
     looks = watched(tmp_path, forbidden=True)
     assert [(look.outcome, look.error) for look in looks] == [("unknown", "list nodes: 403 Forbidden")]
+
+
+def test_a_watch_looks_beside_the_pods_where_it_is_told_to(tmp_path: Path) -> None:
+    looks = watched(tmp_path, beside_pods=True)
+    assert {look.client: look.value["group"] for look in looks if look.outcome == "ok"} == {
+        "app-0/c": "app", "dns/dns": "kube-system", "n1/kubelet": "",
+    }  # fmt: skip
