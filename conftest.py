@@ -9,6 +9,7 @@ pytest_plugins = [
     "suites.fixtures.faults",
     "suites.fixtures.idle",
     "suites.fixtures.ledger",
+    "suites.fixtures.limits",
     "suites.fixtures.load",
     "suites.fixtures.scrapes",
     "suites.fixtures.scaling",

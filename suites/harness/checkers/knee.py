@@ -27,6 +27,26 @@ class Step:
         return self.p95_ms <= p95_ms and self.error_ratio <= error_ratio
 
 
+def next_rate_hz(
+    steps: Sequence[Step], *, first_hz: float, last_hz: float, within: float, p95_ms: float, error_ratio: float
+) -> float | None:
+    """The rate to try next: doubled until one breaks, then halved between; None once the knee is known.
+
+    `within`: how far apart the last that held and the first that broke may be, as a part of the former. Many limits are
+    found in as many steps each, however far apart they are.
+    """
+    if not steps:
+        return first_hz
+    broke = [step.rate_hz for step in steps if step.doubts or not step.holds(p95_ms=p95_ms, error_ratio=error_ratio)]
+    held = [step.rate_hz for step in steps if step.rate_hz not in broke]
+    if not held:
+        return None
+    if not broke:
+        return 2 * max(held) if 2 * max(held) <= last_hz else None
+    gap = min(broke) - max(held)
+    return max(held) + gap / 2 if gap > within * max(held) else None
+
+
 def highest_rate(steps: Sequence[Step], *, p95_ms: float, error_ratio: float) -> Measurement:
     """The last rate before the first that did not hold the bounds, in requests a second.
 

@@ -47,6 +47,7 @@ class Pod:
     is_terminating: bool
     shares_process_namespace: bool
     containers: tuple[Container, ...]
+    node_address: str = ""
     # The kind of what made it: a DaemonSet's pod belongs to its node.
     owner: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -121,6 +122,7 @@ def pod(item: Any) -> Pod:
         phase=item.status.phase or "Unknown",
         node=item.spec.node_name or "",
         address=item.status.pod_ip or "",
+        node_address=item.status.host_ip or "",
         is_ready=conditions.get("Ready") == "True",
         is_terminating=item.metadata.deletion_timestamp is not None,
         shares_process_namespace=bool(item.spec.share_process_namespace),

@@ -59,12 +59,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchAnswer:
-    """What a search answered, which pod answered it, and whether the fallback did."""
+    """What a search answered and how long that was, which pod answered it, and whether the fallback did."""
 
     hits: tuple[Hit, ...]
     total: int
     degraded: bool
     served_by: str
+    body_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,7 @@ class SiteSearch:
             total=answer["total"],
             degraded=answer["degraded"],
             served_by=_served_by(response),
+            body_bytes=len(response.content),
         )
 
     def _listed(self, path: str) -> Iterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from suites.harness.workloads.corpus import Corpus
 from suites.harness.workloads.machine import MachineSpeed
 from suites.harness.workloads.openloop import OpenLoop
 from suites.harness.workloads.plan import ScheduleReport
-from suites.harness.workloads.queries import QueryMix
+from suites.harness.workloads.queries import Query, QueryMix
+from suites.harness.workloads.request import Requests
 
 # Ten times the promise: whoever waits longer has gone.
 TIMEOUT_S = 2.0
@@ -34,17 +35,38 @@ class SearchRun:
         return {**asdict(self.report), "cpu_ms_per_request": self.report.cpu_ms_per_request}
 
 
+def _as_they_are(searches: Requests) -> Requests:
+    return searches
+
+
 class Searches:
-    """Open-model searches; runs of the same stream ask for the same in the same order."""
+    """Open-model searches; runs of the same stream ask for the same in the same order.
+
+    `asked` turns them into requests of something else than the platform.
+    """
 
     timeout_ms = TIMEOUT_S * 1000.0
 
-    def __init__(self, corpus: Corpus, *, base_url: str, folder: Path, seed: int) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        base_url: str,
+        folder: Path,
+        seed: int,
+        asked: Callable[[Requests], Requests] = _as_they_are,
+    ) -> None:
         self.corpus = corpus
         self._titles = corpus.titles
         self._base_url = base_url
         self._folder = folder
         self._seed = seed
+        self._asked = asked
+
+    @property
+    def popular(self) -> tuple[Query, ...]:
+        """What is asked more than once, most often first."""
+        return QueryMix.of_titles(self._titles, seed=self._seed).popular
 
     def run(
         self, name: str, *, rate_hz: float, duration_s: float, stream: int = 0, use_cache: bool = True
@@ -73,7 +95,7 @@ class Searches:
             base_url=self._base_url,
             rate_hz=rate_hz,
             duration_s=duration_s,
-            requests=QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache),
+            requests=self._asked(QueryMix.of_titles(self._titles, seed=self._seed, stream=stream, use_cache=use_cache)),
             history=history,
             client=f"search-{name}",
             timeout_s=TIMEOUT_S,
