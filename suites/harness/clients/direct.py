@@ -31,9 +31,7 @@ def way_to(pod: Pod, port: int, target: Target) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         if not _answers(pod.address, port):
             if target.node_provider != "kind":
-                raise Unsupported(
-                    f"{where} is not reached from this machine: ask from where pods' addresses are routed"
-                )
+                raise Unsupported(f"{where} is not reached from here: ask from where pods' addresses are routed")
             stack.enter_context(_route(pod))
             if not _answers(pod.address, port):
                 raise Unsupported(f"{where} does not answer over its node {pod.node} either")
