@@ -19,6 +19,8 @@ GO_MODS = (_GO / "go.mod", _GO / "keda" / "go.mod")
 
 # Chart, values file and what a user must give beside them.
 IMAGE = ("app.image.repository=example/searchapp", "app.image.tag=1.0.0")
+SCRIPT = ("script=what users know",)
+LOAD = ("image.repository=example/loadgenerator", "image.tag=1.0.0", "target.url=https://search.example.com", *SCRIPT)
 COMBINATIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("site-search", "values"): IMAGE,
     ("site-search", "values-kind"): (),
@@ -27,6 +29,8 @@ COMBINATIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("site-search-monitoring", "values"): (),
     ("site-search-monitoring", "values-kind"): (),
     ("site-search-monitoring", "values-production"): (),
+    ("site-search-load", "values"): LOAD,
+    ("site-search-load", "values-kind"): SCRIPT,
 }
 
 # `lookup` finds nothing without a cluster, so every render generates its secrets anew.

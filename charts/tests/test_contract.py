@@ -11,6 +11,7 @@ from charts.tests.rendering import COMBINATIONS, Manifest, manifests, pod_specs
 
 KIND = ("site-search", "values-kind")
 PRODUCTION = ("site-search", "values-production")
+LOAD = ("site-search-load", "values-kind")
 
 # Components that must talk to the Kubernetes API.
 NEED_TOKEN = {"StatefulSet/site-search-monitoring-prometheus", "Deployment/site-search-monitoring-kube-state-metrics"}
@@ -232,3 +233,29 @@ def test_alertmanager_sends_nowhere_until_told() -> None:
     config = yaml.safe_load(objects["ConfigMap", "site-search-monitoring-alertmanager"]["data"]["alertmanager.yml"])
     assert config["route"]["receiver"] == "null"
     assert config["receivers"] == [{"name": "null"}]
+
+
+def test_as_many_workers_find_their_master_as_it_waits_for() -> None:
+    """By its Service, ready or not, at Locust's own port; none plays twice, and a load that nobody ends ends itself."""
+    objects = manifests(*LOAD, "workers=3", "users=200", "seconds=20")
+    master, workers = (objects["Job", f"site-search-load-{each}"]["spec"] for each in ("master", "worker"))
+    assert "--workers=3" in master["template"]["spec"]["containers"][0]["args"]
+    assert (workers["completions"], workers["parallelism"]) == (3, 3)
+    assert workers["template"]["spec"]["containers"][0]["args"] == ["worker", "--master=site-search-load-master"]
+    service = objects["Service", "site-search-load-master"]["spec"]
+    assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+    assert {port["name"]: port["port"] for port in service["ports"]} == {"locust": 5557, "results": 8080}
+    for job in (master, workers):
+        assert job["backoffLimit"] == 0
+        # 4 s to come, 20 to stay, 60 to find each other, 600 to be fetched, and a minute.
+        assert job["activeDeadlineSeconds"] == 744
+
+
+def test_users_know_their_script_the_key_and_the_host() -> None:
+    objects = manifests(*LOAD, "target.host=search.example.com")
+    for name in ("master", "worker"):
+        told = environment(pod_specs(objects)[f"Job/site-search-load-{name}"])
+        assert told["SRE_USERS_HOST"] == "search.example.com"
+        assert told["SRE_USERS_API_KEY"]["secretKeyRef"] == {"name": "site-search-secrets", "key": "admin-api-key"}
+    assert objects["ConfigMap", "site-search-load-script"]["data"] == {"script.json": "what users know"}
+    assert "SRE_USERS_HOST" not in environment(pod_specs(manifests(*LOAD))["Job/site-search-load-worker"])

@@ -81,6 +81,11 @@ def test_renders_as_agreed(chart: str, values: str) -> None:
         ("site-search-monitoring", "prometheus.scrapeInterval=15", "scrapeInterval"),
         ("site-search-monitoring", "kubeStateMetrics.resourceKinds={secrets}", 'no role is known for "secrets"'),
         ("site-search-monitoring", "grafana.enabled=true", "grafana"),
+        ("site-search-load", "workers=0", "workers"),
+        ("site-search-load", "image.tag=", "image.tag is not set"),
+        ("site-search-load", "target.url=", "target.url is not set: where pods reach the ingress"),
+        ("site-search-load", "target.url=http://ingress/path", "url"),
+        ("site-search-load", "script=", "script is not set"),
     ],
 )
 def test_bad_values_are_refused_by_name(chart: str, setting: str, words: str) -> None:
