@@ -253,6 +253,8 @@ def test_as_many_workers_find_their_master_as_it_waits_for() -> None:
 
 def test_users_know_their_script_the_key_and_the_host() -> None:
     objects = manifests(*LOAD, "target.host=search.example.com")
+    worker = manifests(*LOAD, "code=ab")["Job", "site-search-load-worker"]["spec"]["template"]["spec"]["containers"][0]
+    assert worker["args"][:2] == ["--code=ab", "worker"]
     for name in ("master", "worker"):
         told = environment(pod_specs(objects)[f"Job/site-search-load-{name}"])
         assert told["SRE_USERS_HOST"] == "search.example.com"
