@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
     make = commands.add_parser("images", help="have images ready in this host's Docker, and print their references")
     make.add_argument("names", nargs="+", metavar="NAME", help=", ".join(sorted(images.RECIPES)))
+    make.add_argument("--load", action="store_true", help="have them in the running cluster's workers as well")
     make.set_defaults(run=_images)
 
     tools = commands.add_parser("tools", help=f"build {', '.join(gobuild.GROUPS['tools'])} into the cache's bin folder")
@@ -186,6 +187,8 @@ def _doctor(options: argparse.Namespace) -> int:
 def _images(options: argparse.Namespace) -> int:
     for name in options.names:
         print(images.ensure(name), flush=True)
+        if options.load:
+            platform.load_into_workers(name)
     return 0
 
 

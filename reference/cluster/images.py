@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import debian, docker, gobuild, wheels
@@ -23,6 +23,8 @@ class Recipe:
     program: str | None = None
     source: str | None = None
     folder: str | None = None
+    # Files and folders of this clone; the key holds what is in them.
+    carries: tuple[str, ...] = field(default=(), repr=False)
 
 
 def _program(name: str, *, folder: str = "program", on: str | None = None) -> Recipe:
@@ -56,6 +58,20 @@ OWN = ("searchapp", "searchengine", "demosite")
 SHARED = "serving"
 # What the suites bring into pods: loaded as well, into every node.
 TOOLS = ("faults",)
+# Made and loaded when it is asked for by name: `up` does without.
+LOAD_GENERATOR = "loadgenerator"
+ON_DEMAND = (LOAD_GENERATOR,)
+# What plays users for the suites, and no more of them.
+PLAYS_USERS = (
+    "reports/__init__.py",
+    "reports/records.py",
+    "suites/__init__.py",
+    "suites/harness/__init__.py",
+    "suites/harness/errors.py",
+    "suites/harness/workloads",
+    "suites/load/__init__.py",
+    "suites/load/locustfile.py",
+)
 
 RECIPES: dict[str, Recipe] = {
     **{name: _program(name) for name in CONTROL_PLANE if name not in ("kube-proxy", "coredns", "pause")},
@@ -72,6 +88,7 @@ RECIPES: dict[str, Recipe] = {
     "monitoring": Recipe(set="monitoring", program="prometheus"),
     "faults": Recipe(set="faults"),
     **{name: Recipe(set="python", source=name) for name in OWN},
+    LOAD_GENERATOR: Recipe(set="python", carries=PLAYS_USERS),
 }
 
 
@@ -101,6 +118,7 @@ def _key(name: str) -> str:
         parts.append(debian.set_key(recipe.set))
     if recipe.source:
         parts += [REPOSITORY / "reference" / part for part in (recipe.source, SHARED)]
+    parts += [REPOSITORY / part for part in recipe.carries]
     return key_of(*parts)
 
 
@@ -142,13 +160,16 @@ def _make(name: str, folder: Path) -> None:
     context: dict[str, Path] = {}
     if recipe.program:
         context[f"program/{recipe.program}"] = gobuild.program(recipe.program)
-    if recipe.source:
-        requirements = _build_folder(name) / "requirements.txt"
+    requirements = _build_folder(name) / "requirements.txt"
+    if requirements.exists():
         context["requirements.txt"] = requirements
         context["wheelhouse"] = wheels.wheelhouse(name, requirements)
+    if recipe.source:
         context["reference/__init__.py"] = REPOSITORY / "reference" / "__init__.py"
         for part in (recipe.source, SHARED):
             context[f"reference/{part}"] = REPOSITORY / "reference" / part
+    for part in recipe.carries:
+        context[f"carried/{part}"] = REPOSITORY / part
     for extra in _build_folder(name).iterdir():
         if extra.name not in ("Dockerfile", "requirements.txt", "requirements.in", "README.md"):
             context[extra.name] = extra

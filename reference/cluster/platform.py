@@ -24,6 +24,7 @@ OPERATOR = "github.com/cloudnative-pg/cloudnative-pg"
 FAULTS_ALLOWED = {"sre.site-search/faults": "allowed"}
 # Where the suites look for the image that they bring into pods, unless their target names one.
 FAULTS_IMAGE = "sre.site-search/faults-image"
+LOAD_IMAGE = "sre.site-search/load-image"
 READY = "600s"
 
 
@@ -64,6 +65,18 @@ def load_images(sources: Sources) -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(_load, worker, name) for worker, name in wanted]:
             done.result()
+
+
+def load_into_workers(name: str) -> None:
+    """Have one image in every worker of the running cluster, and the suites know of it if they are who it is for."""
+    for worker in kind.workers():
+        _load(worker, name)
+    if name == images.LOAD_GENERATOR:
+        _tell_suites(LOAD_IMAGE, images.reference(name))
+
+
+def _tell_suites(annotation: str, image: str) -> None:
+    kind.kubectl("annotate", "namespace", NAMESPACE, "--overwrite", f"{annotation}={image}")
 
 
 def _load(container: str, name: str) -> None:
@@ -166,8 +179,7 @@ def deploy(sources: Sources, progress: Progress) -> None:
                 _helm_upgrade(release, file)
     labels = [f"{name}={value}" for name, value in FAULTS_ALLOWED.items()]
     kind.kubectl("label", "namespace", NAMESPACE, "--overwrite", *labels)
-    image = f"{FAULTS_IMAGE}={sources.reference('faults')}"
-    kind.kubectl("annotate", "namespace", NAMESPACE, "--overwrite", image)
+    _tell_suites(FAULTS_IMAGE, sources.reference("faults"))
     wait_ready(progress)
 
 

@@ -131,7 +131,7 @@ def _assemble(compiled: dict[str, Future[object]], progress: Progress) -> None:
     for name in sorted(images.RECIPES, key=lambda image: list(compiled).index(later[image]) if image in later else -1):
         if name in later:
             compiled[later[name]].result()
-        if not images.built(name):
+        if name not in images.ON_DEMAND and not images.built(name):
             with progress.step(f"image {name}"):
                 images.archive(name)
     for future in compiled.values():
