@@ -31,6 +31,8 @@ class Deadlines:
     release_ready_s: float = 90
     # An image may have to be pulled first.
     tools_started_s: float = 60
+    # Nodes may have to be made first for pods that play users.
+    players_started_s: float = 120
     # A pod's own grace period comes first.
     pod_replaced_s: float = 330
     # A budget may refuse until a replica has taken over; one that refuses for ever keeps its pod.

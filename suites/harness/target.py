@@ -25,6 +25,7 @@ _TABLES = {
     "services": None,
     "secrets": None,
     "faults": ("may_break", "image"),
+    "load": ("values",),
     "nodes": ("provider",),
     "scaler": ("component", "kind", "name"),
 }
@@ -74,6 +75,7 @@ class ScalerRef:
 class Target:
     """Where the platform is and what it is made of. `base_url` None: to be read from the namespace's Ingress.
 
+    `load_values` are values for the chart of users that pods of the cluster play (site-search-load).
     `faults_image` is what faults bring into a pod's network (nft, iptables, python3, bash); empty: the image that the
     namespace's annotation names. `node_provider` is who can take nodes away: `kind`, `none`, or `module:Class` of a
     NodeProvider.
@@ -88,6 +90,7 @@ class Target:
     services: Mapping[str, str]
     secrets: Mapping[str, SecretRef]
     may_break: frozenset[str]
+    load_values: Path | None = None
     faults_image: str = ""
     node_provider: str = "none"
     scaler: ScalerRef | None = None
@@ -104,13 +107,13 @@ class Target:
     ) -> Self:
         """The target of that name or file, with what is given here in place of what it says.
 
-        Another context than the file's is another cluster: then neither the file's kubeconfig nor its base_url are
+        Another context than the file's is another cluster: then neither the file's kubeconfig nor its addresses are
         taken over, so that one cluster's ingress is never judged by another cluster's pods.
         """
         path = _find(name)
         target = cls._parse(path)
         if context is not None and context != target.context:
-            target = replace(target, context=context, kubeconfig=usual_kubeconfig(), base_url=None)
+            target = replace(target, context=context, kubeconfig=usual_kubeconfig(), base_url=None, load_values=None)
         if namespace is not None:
             target = replace(target, namespace=namespace)
         if kubeconfig is not None:
@@ -147,6 +150,7 @@ class Target:
                 for name, entry in content.get("secrets", {}).items()
             },
             may_break=may_break,
+            load_values=path.parent / _text(path, content["load"], "values") if "load" in content else None,
             faults_image=str(faults.get("image", "")),
             node_provider=_node_provider(path, content.get("nodes", {})),
             scaler=_scaler(path, content["scaler"], components) if "scaler" in content else None,

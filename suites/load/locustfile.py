@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,17 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from suites.harness.workloads.crowd import (
+    API_KEY_VARIABLE,
+    FOLDER_VARIABLE,
+    HOST_VARIABLE,
+    SCRIPT_VARIABLE,
+    UserScript,
+)
 from suites.harness.workloads.locust_records import TOLD, BadAnswer, LocustRecords, Told
 from suites.harness.workloads.outcome import outcome_of, value_of
 from suites.harness.workloads.queries import QueryMix
 from suites.harness.workloads.request import Request
-from suites.harness.workloads.users import (
-    API_KEY_VARIABLE,
-    FOLDER_VARIABLE,
-    SCRIPT_VARIABLE,
-    UserScript,
-    user_script,
-)
 from suites.harness.workloads.visits import SUBMIT, Answer, Visits
 
 # The platform gives up a write after 3.5 s and says so; a user who left before would know less.
@@ -44,6 +45,8 @@ class Everyone:
     numbers = itertools.count(1)
     # Users of several processes are told apart by where their numbers begin.
     first_number = 0
+    # Beside what a request says itself.
+    headers: Mapping[str, str] = {}
 
 
 class Visitor(FastHttpUser):
@@ -75,7 +78,7 @@ class Visitor(FastHttpUser):
             request.path,
             name=f"{request.kind} {request.label}".strip(),
             data=request.body.decode() or None,
-            headers=dict(request.headers),
+            headers={**Everyone.headers, **dict(request.headers)},
             context={TOLD: told},
             catch_response=True,
         ) as response:
@@ -128,6 +131,8 @@ def prepare(environment: Environment, **_: Any) -> None:
         script, api_key = UserScript.read(Path(told)), os.environ[API_KEY_VARIABLE]
     else:
         script, api_key = script_of_target(environment)
+    if host := os.environ.get(HOST_VARIABLE):
+        Everyone.headers = {"Host": host}
     Visitor.wait_time = between(script.think_at_least_s, script.think_at_most_s)
     Everyone.visits = Visits(
         iter(QueryMix.of_titles(script.titles, seed=script.seed)),
@@ -148,6 +153,7 @@ def script_of_target(environment: Environment) -> tuple[UserScript, str]:
     from suites.harness.clients.site_search import SiteSearch
     from suites.harness.target import Target
     from suites.harness.workloads.corpus import ensure_corpus
+    from suites.harness.workloads.users import user_script
 
     options = environment.parsed_options
     assert options is not None

@@ -1,8 +1,9 @@
-"""The release the platform was installed as, through the helm program."""
+"""Releases of charts in the target's namespace, the platform's above all, through the helm program."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,8 @@ from suites.harness.clients.kubernetes import Cluster
 from suites.harness.errors import ClientError, TargetError
 from suites.harness.target import Target, cache
 
-CHART = Path(__file__).resolve().parents[3] / "charts" / "site-search"
+CHARTS = Path(__file__).resolve().parents[3] / "charts"
+CHART = CHARTS / "site-search"
 _RELEASE_ANNOTATION = "meta.helm.sh/release-name"
 # An upgrade without hooks only sends objects; a hundred of them take seconds.
 _CALL_ENDED_S = 180.0
@@ -48,7 +50,10 @@ class Released:
 
 
 class Release:
-    """The target's release. Every call that fails is a ClientError naming it; only `go_out` waits for pods."""
+    """A release in the target's namespace, of the platform's own chart by default.
+
+    Every call that fails is a ClientError naming it; only `go_out` waits for pods, and `uninstall` for their end.
+    """
 
     def __init__(self, target: Target, name: str, *, chart: Path = CHART) -> None:
         self.name = name
@@ -109,6 +114,25 @@ class Release:
                 raise
             return Released(stayed=False, took_s=time.monotonic() - started, said=str(error))
         return Released(stayed=True, took_s=time.monotonic() - started, said="deployed")
+
+    def is_there(self) -> bool:
+        """Whether there is a release of this name, however it is."""
+        name = f"^{re.escape(self.name)}$"
+        return bool(json.loads(self._helm("list", "--all", "--filter", name, "--output", "json")))
+
+    def install(self, values: Mapping[str, Any], *, texts: Mapping[str, Path], description: str) -> None:
+        """The chart with these values, those in `texts` read from files; does not wait for pods."""
+        read = [word for name, file in texts.items() for word in ("--set-file", f"{name}={file}")]
+        with _written(values) as file:
+            chart = (str(self._chart), "--values", file, *read, "--description", description)
+            self._helm("install", self.name, *chart)
+
+    def uninstall(self) -> None:
+        """Take all of it off, to the last pod; one that is not there is no error."""
+        timeout = f"{_CALL_ENDED_S - _MARGIN_S:.0f}s"
+        self._helm(
+            "uninstall", self.name, "--ignore-not-found", "--wait", "--cascade", "foreground", "--timeout", timeout
+        )
 
     def roll_back(self, revision: int) -> None:
         """What that revision had installed, object by object; no hooks run."""

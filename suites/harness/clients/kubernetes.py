@@ -32,6 +32,7 @@ _OPERATORS_KINDS = {"Cluster": (*_CNPG, "clusters"), "ScaledObject": ("keda.sh",
 _MANIFESTS = {
     "Deployment": (client.AppsV1Api, "deployment"),
     "StatefulSet": (client.AppsV1Api, "stateful_set"),
+    "Pod": (client.CoreV1Api, "pod"),
     "Service": (client.CoreV1Api, "service"),
     "Ingress": (client.NetworkingV1Api, "ingress"),
     "PodDisruptionBudget": (client.PolicyV1Api, "pod_disruption_budget"),
