@@ -30,11 +30,11 @@ def test_containers_of_one_name_are_one_part_and_those_that_use_most_come_first(
         *looks("redis-0/redis", "redis", 0.004, (1, 1)),
         *looks("redis-0/exporter", "redis", 0.001, (1, 1)),
         *looks("etcd-cp/etcd", "kube-system", 0.02, (1, 7)),
-        *looks("w0/kubelet", "", 0.03, (1, 3)),
+        *looks("w0/system", "", 0.03, (1, 3)),
     ]
     parts = idle_parts(seen, WINDOW)
     assert [(part.name, part.containers, part.memory_bytes) for part in parts] == [
-        ("node/kubelet", 1, 3),
+        ("node/system", 1, 3),
         ("kube-system/etcd", 1, 7),
         ("app/app", 2, 30),
         ("redis/redis", 1, 1),

@@ -41,16 +41,19 @@ def test_metrics_of_nothing_are_no_containers() -> None:
     assert usage_of("") == []
 
 
-def test_what_a_node_runs_itself_is_read_without_the_pods_sum() -> None:
-    cpu = {"time": "2026-11-28T14:00:10Z", "usageCoreNanoSeconds": 2_500_000_000}
-    told = [
-        {"name": "kubelet", "cpu": cpu, "memory": {"rssBytes": 1024}},
-        {"name": "pods", "cpu": cpu, "memory": {"rssBytes": 4096}},
-        {"name": "runtime", "cpu": {}, "memory": {}},
+def test_what_a_node_runs_itself_is_the_whole_without_its_pods() -> None:
+    def told(cores_s: float, memory: int) -> dict[str, Any]:
+        cpu = {"time": "2026-11-28T14:00:10Z", "usageCoreNanoSeconds": int(cores_s * 1e9)}
+        return {"cpu": cpu, "memory": {"rssBytes": memory}}
+
+    parts = [{"name": "runtime", **told(0, 0)}, {"name": "pods", **told(4, 3072)}]
+    assert beside_pods_of("w0", {"node": {**told(6.5, 4096), "systemContainers": parts}}) == [
+        ContainerUsage(namespace="", pod="w0", container="system", at=1795874410.0, cpu_s=2.5, memory_bytes=1024)
     ]
-    assert beside_pods_of("w0", {"node": {"systemContainers": told}}) == [
-        ContainerUsage(namespace="", pod="w0", container="kubelet", at=1795874410.0, cpu_s=2.5, memory_bytes=1024)
-    ]
+
+
+def test_a_node_that_does_not_tell_its_pods_apart_tells_nothing_of_itself() -> None:
+    assert beside_pods_of("w0", {"node": {"cpu": {"usageCoreNanoSeconds": 1}, "systemContainers": []}}) == []
 
 
 def look(client: str, at: float | None, cpu_s: float | None, *, group: str = "app") -> Operation:
@@ -119,7 +122,7 @@ class ToyKubelets:
         return ["n1", "n2"]
 
     def beside_pods(self, node: str) -> list[ContainerUsage]:
-        return [ContainerUsage(namespace="", pod=node, container="kubelet", at=1.0, cpu_s=2.0)]
+        return [ContainerUsage(namespace="", pod=node, container="system", at=1.0, cpu_s=2.0)]
 
     def usage(self, node: str) -> list[ContainerUsage]:
         if node == "n2":
@@ -162,5 +165,5 @@ def test_a_watch_that_may_not_look_says_so_and_goes_on(tmp_path: Path) -> None:
 def test_a_watch_looks_beside_the_pods_where_it_is_told_to(tmp_path: Path) -> None:
     looks = watched(tmp_path, beside_pods=True)
     assert {look.client: look.value["group"] for look in looks if look.outcome == "ok"} == {
-        "app-0/c": "app", "dns/dns": "kube-system", "n1/kubelet": "",
+        "app-0/c": "app", "dns/dns": "kube-system", "n1/system": "",
     }  # fmt: skip

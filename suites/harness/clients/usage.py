@@ -22,7 +22,7 @@ _SERIES: dict[str, Callable[[ContainerUsage, float, float], ContainerUsage]] = {
 }
 _LINE = re.compile(r"^(\w+)\{([^}]*)\} (\S+) (\d+)$")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-# The summary's name for what is told of each container anyway.
+# The summary's name for what all pods use; those for kubelet and runtime are not there on every node, or hold zeros.
 _ALL_PODS = "pods"
 
 
@@ -60,7 +60,7 @@ class Kubelets:
         return usage_of(response.data.decode("utf-8", errors="replace"))
 
     def beside_pods(self, node: str) -> list[ContainerUsage]:
-        """What the node runs beside its pods, as containers of no namespace in a pod of the node's name."""
+        """Kubelet, runtime and system of the node together, as a container of no namespace in a pod of its name."""
         with named(f"ask the kubelet of {node} for what the node itself uses"):
             response = self._core.connect_get_node_proxy_with_path(
                 node, "stats/summary", _preload_content=False, _request_timeout=CALL_ANSWERED_S
@@ -81,18 +81,20 @@ def usage_of(metrics: str) -> list[ContainerUsage]:
 
 
 def beside_pods_of(node: str, summary: Mapping[str, Any]) -> list[ContainerUsage]:
-    """What a kubelet's summary tells of itself and of the container runtime."""
+    """What a kubelet's summary tells of the whole node less what it tells of all pods; nothing where it does not."""
+    whole = summary["node"]
+    pods = next((told for told in whole.get("systemContainers", ()) if told["name"] == _ALL_PODS), {})
+    if "usageCoreNanoSeconds" not in whole.get("cpu", {}) or "usageCoreNanoSeconds" not in pods.get("cpu", {}):
+        return []
     return [
         ContainerUsage(
             namespace="",
             pod=node,
-            container=told["name"],
-            at=datetime.fromisoformat(told["cpu"]["time"]).timestamp(),
-            cpu_s=told["cpu"]["usageCoreNanoSeconds"] / 1e9,
-            memory_bytes=told.get("memory", {}).get("rssBytes"),
+            container="system",
+            at=datetime.fromisoformat(whole["cpu"]["time"]).timestamp(),
+            cpu_s=(whole["cpu"]["usageCoreNanoSeconds"] - pods["cpu"]["usageCoreNanoSeconds"]) / 1e9,
+            memory_bytes=whole["memory"]["rssBytes"] - pods["memory"]["rssBytes"],
         )
-        for told in summary["node"].get("systemContainers", ())
-        if told["name"] != _ALL_PODS and "usageCoreNanoSeconds" in told.get("cpu", {})
     ]
 
 
