@@ -83,7 +83,9 @@ def usage_of(metrics: str) -> list[ContainerUsage]:
 def beside_pods_of(node: str, summary: Mapping[str, Any]) -> list[ContainerUsage]:
     """What a kubelet's summary tells of the whole node less what it tells of all pods; nothing where it does not."""
     whole = summary["node"]
-    pods = next((told for told in whole.get("systemContainers", ()) if told["name"] == _ALL_PODS), {})
+    pods: Mapping[str, Any] = next(
+        (told for told in whole.get("systemContainers", ()) if told["name"] == _ALL_PODS), {}
+    )
     if "usageCoreNanoSeconds" not in whole.get("cpu", {}) or "usageCoreNanoSeconds" not in pods.get("cpu", {}):
         return []
     return [
