@@ -37,6 +37,7 @@ _BUILDER = "pkg/scaling/scalers_builder.go"
 _CHOICE = re.compile(r"(?<=\tswitch triggerType \{\n).*?(?=\tdefault:\n)", re.DOTALL)
 _CASE = re.compile(rf'^\tcase "{TRIGGER}":\n(?:\t\t.*\n)+', re.MULTILINE)
 _DEPLOYMENT = re.compile("^kind: Deployment$", re.MULTILINE)
+_KIND = re.compile("^kind: CustomResourceDefinition$", re.MULTILINE)
 _OF_WEBHOOKS = re.compile("^(kind: ValidatingWebhookConfiguration|  name: keda-admission.*)$", re.MULTILINE)
 
 # On the node that no fault takes away, beside the API server that asks it.
@@ -81,6 +82,11 @@ def _with_one_scaler(source: str) -> str:
     if choice is None or case is None:
         raise OtherSource(f"{_BUILDER} does not choose a {TRIGGER} scaler where it did")
     return source[: choice.start()] + case[0] + source[choice.end() :]
+
+
+def kinds(shipped: str) -> str:
+    """The custom kinds among KEDA's own manifests."""
+    return "\n---\n".join(text for text in shipped.split("\n---\n") if _KIND.search(text))
 
 
 def manifests(shipped: str, images: dict[str, str]) -> str:

@@ -58,10 +58,9 @@ class Sources:
 
 
 def load_images(sources: Sources) -> None:
-    """Import images into nodes that lack them: our own into workers, what faults use into all, KEDA where it runs."""
+    """Import images into nodes that lack them: our own into workers, what faults use into all."""
     wanted = [(worker, name) for worker in kind.workers() for name in sources.own()]
     wanted += [(entry.name, name) for entry in kind.nodes() for name in sources.tools()]
-    wanted += [(kind.CONTROL_PLANE, name) for name in sources.autoscaler()]
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done in [pool.submit(_load, worker, name) for worker, name in wanted]:
             done.result()
@@ -142,8 +141,15 @@ def autoscaler_manifest() -> Path:
     return produce("autoscaler-manifest", key_of(version), make) / "keda.yaml"
 
 
+def declare_autoscaler() -> None:
+    """KEDA's kinds alone: the platform's chart has objects of them, whenever their programs come."""
+    _apply(keda.kinds(autoscaler_manifest().read_text()))
+
+
 def install_autoscaler(sources: Sources) -> None:
-    """KEDA; `wait_ready` waits for it: what it is asked through needs a certificate that it makes first."""
+    """KEDA, once its images are built; `wait_ready` waits for it: it makes a certificate first, to be asked with."""
+    for name in sources.autoscaler():
+        _load(kind.CONTROL_PLANE, name)
     programs = {"keda-operator": "keda", "keda-metrics-apiserver": "keda-adapter"}
     deployments = {deployment: sources.reference(image) for deployment, image in programs.items()}
     _apply(keda.manifests(autoscaler_manifest().read_text(), deployments))
@@ -170,7 +176,7 @@ def wait_for_operator() -> None:
 
 
 def deploy(sources: Sources, progress: Progress) -> None:
-    """Install or upgrade both charts and return when all of the platform is ready."""
+    """Install or upgrade both charts; the migration has run when this returns."""
     with tempfile.TemporaryDirectory() as folder:
         for release, values in ((NAMESPACE, platform_values(sources)), (MONITORING, monitoring_values(sources))):
             file = Path(folder) / f"{release}.yaml"
@@ -180,7 +186,6 @@ def deploy(sources: Sources, progress: Progress) -> None:
     labels = [f"{name}={value}" for name, value in FAULTS_ALLOWED.items()]
     kind.kubectl("label", "namespace", NAMESPACE, "--overwrite", *labels)
     _tell_suites(FAULTS_IMAGE, sources.reference("faults"))
-    wait_ready(progress)
 
 
 def _helm_upgrade(release: str, values: Path) -> None:

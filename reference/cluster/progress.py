@@ -14,16 +14,16 @@ from typing import TextIO
 from .paths import cache
 
 REDRAW_S = 0.5
-IN_ALL = "in all"
 
 
 @dataclass(slots=True)
 class Progress:
-    """Steps as they run, possibly several at once; their times are kept for the next estimate."""
+    """Steps as they run, possibly several at once; what came after each is kept for the next estimate."""
 
     output: TextIO = field(default_factory=lambda: sys.stderr)
     started: float = field(default_factory=time.monotonic)
     times_s: dict[str, float] = field(default_factory=dict)
+    _ended_s: dict[str, float] = field(default_factory=dict)
     _running: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _drawn: bool = False
@@ -51,6 +51,7 @@ class Progress:
             with self._lock:
                 del self._running[name]
                 self.times_s[name] = took
+                self._ended_s[name] = self.elapsed_s()
             if not quiet or failed:
                 self._say(f"{'FAILED ' if failed else ''}{name}", took)
 
@@ -63,13 +64,9 @@ class Progress:
     def _say(self, name: str, took_s: float) -> None:
         with self._lock:
             self._clear()
-            left = self._left_s()
+            left = remembered().get(name, 0.0)
             tail = f"   about {_clock(left)} left" if left >= 1 else ""
             print(f"[{_clock(self.elapsed_s())}] {name}  {took_s:.1f} s{tail}", file=self.output, flush=True)
-
-    def _left_s(self) -> float:
-        """A guess from the last complete run: what it took in all, less what has passed."""
-        return max(0.0, remembered().get(IN_ALL, 0.0) - self.elapsed_s())
 
     def _redraw(self, stop: threading.Event) -> None:
         while not stop.wait(REDRAW_S):
@@ -86,15 +83,16 @@ class Progress:
             self._drawn = False
 
     def remember(self) -> None:
-        """Keep the times of this run's steps for the next estimate."""
-        file = cache() / "step-times.json"
+        """Keep how long it took from the end of each step to the end of all; steps that were not needed keep theirs."""
+        file = cache() / "time-left.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        times = {**self.times_s, IN_ALL: self.elapsed_s()}
-        file.write_text(json.dumps({name: round(took, 1) for name, took in times.items()}))
+        left = {name: round(self.elapsed_s() - ended, 1) for name, ended in self._ended_s.items()}
+        file.write_text(json.dumps({**remembered(), **left}))
 
 
 def remembered() -> dict[str, float]:
-    file = cache() / "step-times.json"
+    """Seconds from the end of each step to the end of all, the last time it was done."""
+    file = cache() / "time-left.json"
     try:
         return {str(name): float(value) for name, value in json.loads(file.read_text()).items()}
     except (OSError, ValueError):

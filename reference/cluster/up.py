@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,23 +42,27 @@ def up(wish: Wish, progress: Progress) -> None:
         prepare_host(wish, progress, pull=pull)
         sweep_scratch()
         sources = platform.Sources(pull=pull)
-        node_image = make_images(sources, progress)
-        shape = kind.Shape(node_image=node_image, workers=wish.workers, http_port=wish.http_port)
-        bring_cluster(shape, progress)
-        kind.shorten_paths()
-        kind.favour_control_plane()
-        if not pull:
-            isolation.close()
-        with progress.step("operator, ingress, own images"), ThreadPoolExecutor() as pool:
-            loading = pool.submit(platform.load_images, sources)
-            platform.install_operator(sources)
-            platform.install_autoscaler(sources)
-            platform.install_ingress(sources)
+        with _compiler() as compiler:
+            node_image = make_images(sources, compiler, progress)
+            shape = kind.Shape(node_image=node_image, workers=wish.workers, http_port=wish.http_port)
+            bring_cluster(shape, progress)
+            kind.shorten_paths()
+            kind.favour_control_plane()
             if not pull:
-                platform.close_dns()
-            platform.wait_for_operator()
-            loading.result()
-        platform.deploy(sources, progress)
+                isolation.close()
+            with progress.step("operator, ingress, own images"), ThreadPoolExecutor() as pool:
+                loading = pool.submit(platform.load_images, sources)
+                platform.install_operator(sources)
+                platform.declare_autoscaler()
+                platform.install_ingress(sources)
+                if not pull:
+                    platform.close_dns()
+                platform.wait_for_operator()
+                loading.result()
+            platform.deploy(sources, progress)
+            with progress.step("autoscaler"):
+                platform.install_autoscaler(sources)
+        platform.wait_ready(progress)
         drop_old_images(node_image, sources)
         if wish.drop_compiler_cache:
             gobuild.clean()
@@ -87,8 +93,24 @@ def prepare_host(wish: Wish, progress: Progress, *, pull: bool) -> None:
         raise NotReady(f"this host is not ready:\n{doctor.describe(bad)}{hint}")
 
 
-def make_images(sources: platform.Sources, progress: Progress) -> str:
-    """Have every image that is needed; the node image's reference. Compiling and assembling go on side by side."""
+@contextmanager
+def _compiler() -> Iterator[Executor]:
+    """The compiler's lane: still at work for the autoscaler, its longest, when the cluster comes up.
+
+    Whoever failed waits for the group that is being compiled, and for none after it.
+    """
+    lane = ThreadPoolExecutor(max_workers=1)
+    try:
+        yield lane
+    finally:
+        lane.shutdown(cancel_futures=True)
+
+
+def make_images(sources: platform.Sources, compiler: Executor, progress: Progress) -> str:
+    """Have every image that a cluster starts with; the node image's reference.
+
+    Compiling and assembling go on side by side; the autoscaler's programs may still be compiled when this returns.
+    """
     if sources.pull:
         # kind, kubectl and helm are not to be had as images; they take a minute.
         with progress.step("compile tools"):
@@ -97,27 +119,20 @@ def make_images(sources: platform.Sources, progress: Progress) -> str:
             with progress.step(f"image {name}"):
                 images.archive(name)
         return images.pulled(node.NAME)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        compiled = {group: Future[object]() for group in gobuild.GROUPS}
-        pool.submit(_compile, compiled, progress)
-        _assemble(compiled, progress)
+    compiled = {group: compiler.submit(_compile, group, progress) for group in gobuild.GROUPS}
+    _assemble(compiled, progress)
     gobuild.install_tools()
     with progress.step("node image ready", quiet=True):
         return node.ensure()
 
 
-def _compile(compiled: dict[str, Future[object]], progress: Progress) -> None:
-    """The compiler's lane: one group after the other, each using all cores."""
-    for group, future in compiled.items():
-        try:
-            with progress.step(f"compile {group}", quiet=gobuild.built(group)):
-                gobuild.build(group)
-            future.set_result(None)
-        except BaseException as error:
-            future.set_exception(error)
+def _compile(group: str, progress: Progress) -> None:
+    """One group of programs, with all cores."""
+    with progress.step(f"compile {group}", quiet=gobuild.built(group)):
+        gobuild.build(group)
 
 
-def _assemble(compiled: dict[str, Future[object]], progress: Progress) -> None:
+def _assemble(compiled: dict[str, Future[None]], progress: Progress) -> None:
     """The other lane: what needs no compiler first, then each image as soon as its program is there."""
     if not node.built():
         for name in debian.SETS:
@@ -128,14 +143,13 @@ def _assemble(compiled: dict[str, Future[object]], progress: Progress) -> None:
             with progress.step(f"wheels {name}"):
                 wheels.wheelhouse(name, IMAGES / name / "requirements.txt")
     later = {name: gobuild.GROUP_OF[program] for name, recipe in images.RECIPES.items() if (program := recipe.program)}
-    for name in sorted(images.RECIPES, key=lambda image: list(compiled).index(later[image]) if image in later else -1):
+    wanted = images.RECIPES.keys() - {*images.ON_DEMAND, *images.AUTOSCALER}
+    for name in sorted(wanted, key=lambda image: list(compiled).index(later[image]) if image in later else -1):
         if name in later:
             compiled[later[name]].result()
-        if name not in images.ON_DEMAND and not images.built(name):
+        if not images.built(name):
             with progress.step(f"image {name}"):
                 images.archive(name)
-    for future in compiled.values():
-        future.result()
     if not node.built():
         with progress.step("image node"):
             node.ensure()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,22 @@ def test_progress_is_one_line_a_step_where_there_is_no_terminal() -> None:
     assert "first" in lines[0]
     assert "FAILED second" in lines[1]
     assert "\033" not in output.getvalue()
+
+
+def test_what_is_left_is_what_came_after_the_step_the_last_time_it_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path))
+    (tmp_path / "time-left.json").write_text('{"compile": 600, "deploy": 90.4}')
+    output = io.StringIO()
+    again = Progress(output=output)
+    for name in ("deploy", "news"):
+        with again.step(name):
+            pass
+    again.remember()
+    deploy, news = output.getvalue().splitlines()
+    assert deploy.endswith("about 1:30 left")
+    assert "left" not in news
+    kept = json.loads((tmp_path / "time-left.json").read_text())
+    assert kept["compile"] == 600
+    assert kept["deploy"] < 90

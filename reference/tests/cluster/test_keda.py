@@ -90,6 +90,12 @@ def test_the_manifests_are_without_webhooks_and_stay_on_the_control_plane() -> N
     assert "--leader-elect" not in pod["containers"][0]["args"]
 
 
+def test_its_kinds_are_declared_before_its_programs_are_there() -> None:
+    kind = "apiVersion: v1\nkind: CustomResourceDefinition\nmetadata:\n  name: scaledobjects.keda.sh\n"
+    (found,) = yaml.safe_load_all(keda.kinds("\n---\n".join((SERVICE, kind, DEPLOYMENT.format(name="keda-operator")))))
+    assert found["metadata"]["name"] == "scaledobjects.keda.sh"
+
+
 @pytest.mark.parametrize(("images", "reason"), [({}, "a deployment keda-operator"), ({"other": "x"}, "deployment")])
 def test_manifests_of_other_deployments_are_refused(images: dict[str, str], reason: str) -> None:
     with pytest.raises(keda.OtherSource, match=reason):
