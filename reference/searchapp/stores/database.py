@@ -106,15 +106,17 @@ class Database:
             )
 
         self._engine = engine(pool_size)
+        # The same connections, each statement by itself: a transaction around it would be two more answers to wait for.
+        self._looks = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # A probe that had to queue behind the requests would call a busy database a lost one.
-        self._probes = engine(1)
+        self._probes = engine(1).execution_options(isolation_level="AUTOCOMMIT")
         self._abandoned: set[asyncio.Task[Any]] = set()
         pool = self._engine.pool
         metrics.db_connections_active.set_function(lambda: float(pool.checkedout()))  # type: ignore[attr-defined]
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]], *, timeout_s: float = DB_READ_TIMEOUT_S) -> T:
-        """What `work` finds, or Unavailable."""
-        return await self._run(work, idempotent=True, timeout_s=timeout_s)
+        """What `work` finds, or Unavailable. Each of its statements sees what is committed by then."""
+        return await self._run(work, idempotent=True, timeout_s=timeout_s, engine=self._looks)
 
     async def write(
         self,
@@ -124,7 +126,7 @@ class Database:
         timeout_s: float = DB_WRITE_TIMEOUT_S,
     ) -> T:
         """What `work` returns, committed. Unavailable: nothing was written. OutcomeUnknown: it may have been."""
-        return await self._run(work, idempotent=idempotent, timeout_s=timeout_s)
+        return await self._run(work, idempotent=idempotent, timeout_s=timeout_s, engine=self._engine)
 
     async def probe(self) -> None:
         """Ask the server for a sign of life, past the breaker."""
@@ -136,7 +138,14 @@ class Database:
         await self._engine.dispose()
         await self._probes.dispose()
 
-    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, idempotent: bool, timeout_s: float) -> T:
+    async def _run(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        *,
+        idempotent: bool,
+        timeout_s: float,
+        engine: AsyncEngine,
+    ) -> T:
         self.breaker.require_closed()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
@@ -144,7 +153,7 @@ class Database:
         for last in (False, True):
             attempt = _Attempt()
             try:
-                answer = await self._bounded(work, attempt, timeout_s=deadline - loop.time())
+                answer = await self._bounded(work, attempt, timeout_s=deadline - loop.time(), engine=engine)
             except IntegrityError:
                 self.breaker.succeeded()
                 raise
@@ -170,9 +179,9 @@ class Database:
         attempt: _Attempt,
         *,
         timeout_s: float,
-        engine: AsyncEngine | None = None,
+        engine: AsyncEngine,
     ) -> T:
-        task = asyncio.ensure_future(self._transaction(work, attempt, engine or self._engine))
+        task = asyncio.ensure_future(self._transaction(work, attempt, engine))
         try:
             done, _ = await asyncio.wait({task}, timeout=max(timeout_s, self._waits_at_least_s))
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reference.searchapp.settings import QUEUE
@@ -36,6 +36,23 @@ _DUE = text(
     select id from scrapes
     where status = 'queued' and dispatched_at is null and not_before <= now()
     order by created_at limit :batch for update skip locked
+    """
+)
+# What the two loops ask first: nearly always there is nothing to do, and an answer to that needs no transaction.
+_IS_DUE = text(
+    "select exists (select from scrapes where status = 'queued' and dispatched_at is null and not_before <= now())"
+)
+_IS_LOST = text(
+    """
+    select
+        exists (
+            select from scrapes
+            where status = 'running' and heartbeat_at < now() - make_interval(secs => :lease_s)
+        ) as abandoned,
+        exists (
+            select from scrapes
+            where status = 'queued' and dispatched_at < now() - make_interval(secs => :on_its_way_s)
+        ) as waiting
     """
 )
 _SENT = text("update scrapes set dispatched_at = now() where id = any(cast(:ids as text[]))")
@@ -75,11 +92,12 @@ class Outbox:
         self._publish = publish
         self._send_once = send_once
         self._woken = asyncio.Event()
+        self._was_woken = True
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._forever(self.dispatch, self._wait_for_work)),
+            asyncio.create_task(self._forever(self._dispatch_what_is_due, self._wait_for_work)),
             asyncio.create_task(self._forever(self.sweep, lambda: asyncio.sleep(_SWEEP_EVERY_S))),
         ]
 
@@ -103,15 +121,19 @@ class Outbox:
         """Make due again what a dead worker held and what the broker lost."""
         if self._send_once:
             return
-        abandoned = await self._database.write(self._requeue_abandoned, idempotent=True)
+        lost = await self._database.read(_is_lost)
+        abandoned = await self._database.write(self._requeue_abandoned, idempotent=True) if lost.abandoned else 0
         if abandoned:
             log.warning("scrapes of a lost worker queued again", extra={"scrapes": abandoned})
-        (in_broker,) = await self._redis.call(("LLEN", QUEUE))
-        resent = await self._database.write(lambda c: self._resend(c, int(in_broker)), idempotent=True)
+        resent = await self._resend_what_the_broker_lost() if lost.waiting else 0
         if resent:
             log.warning("messages lost by the broker sent again", extra={"scrapes": resent})
         if abandoned or resent:
             self.wake()
+
+    async def _dispatch_what_is_due(self) -> None:
+        if self._was_woken or await self._database.read(_is_due):
+            await self.dispatch()
 
     async def _dispatch_batch(self, connection: AsyncConnection) -> int:
         due = (await connection.execute(_DUE, {"batch": _BATCH})).scalars().all()
@@ -123,6 +145,10 @@ class Outbox:
 
     async def _requeue_abandoned(self, connection: AsyncConnection) -> int:
         return len((await connection.execute(_ABANDONED, {"lease_s": LEASE_S})).all())
+
+    async def _resend_what_the_broker_lost(self) -> int:
+        (in_broker,) = await self._redis.call(("LLEN", QUEUE))
+        return await self._database.write(lambda c: self._resend(c, int(in_broker)), idempotent=True)
 
     async def _resend(self, connection: AsyncConnection, in_broker: int) -> int:
         """More scrapes wait than messages do: the difference was lost (or sits, unstarted, with a dead worker)."""
@@ -136,6 +162,7 @@ class Outbox:
         with suppress(TimeoutError):
             async with asyncio.timeout(_POLL_S):
                 await self._woken.wait()
+        self._was_woken = self._woken.is_set()
         self._woken.clear()
 
     async def _forever(self, work: Callable[[], Awaitable[None]], pause: Callable[[], Awaitable[None]]) -> None:
@@ -149,3 +176,11 @@ class Outbox:
                 log.exception("outbox failed")
                 await asyncio.sleep(_POLL_S)
             await pause()
+
+
+async def _is_due(connection: AsyncConnection) -> bool:
+    return bool(await connection.scalar(_IS_DUE))
+
+
+async def _is_lost(connection: AsyncConnection) -> Row[tuple[bool, bool]]:
+    return (await connection.execute(_IS_LOST, {"lease_s": LEASE_S, "on_its_way_s": _ON_ITS_WAY_S})).one()

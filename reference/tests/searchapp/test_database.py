@@ -153,6 +153,21 @@ def test_an_idempotent_write_lost_at_its_commit_is_run_again(
     assert _exists(rows, site_id)
 
 
+def test_statements_of_a_read_stand_by_themselves_and_those_of_a_write_together(schema: str) -> None:
+    """On one and the same connection, one after the other."""
+
+    async def two(connection: AsyncConnection) -> set[str]:
+        return {str(await connection.scalar(text("select pg_current_xact_id()::text"))) for _ in range(2)}
+
+    async def run() -> list[int]:
+        database = Database(schema, pool_size=1, name="test")
+        found = [len(await ask(two)) for ask in (database.read, database.write, database.read, database.write)]
+        await database.close()
+        return found
+
+    assert asyncio.run(run()) == [2, 1, 2, 1]
+
+
 def test_a_wrong_statement_is_not_a_lost_database(schema: str) -> None:
     async def wrong(connection: AsyncConnection) -> None:
         await connection.execute(text("select nothing from sites"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -165,6 +166,45 @@ def test_a_dead_workers_scrape_is_queued_again(run: Run, sent: Sent, rows: psyco
     run(sweep)
     assert sent.ids == [dead]
     assert _status(rows, alive) == ("running", True)
+
+
+def test_what_became_due_without_anybody_saying_so_is_sent(
+    run: Run, sent: Sent, rows: psycopg.Connection, site_id: str
+) -> None:
+    async def look_by_itself(outbox: Outbox) -> None:
+        outbox.start()
+        async with asyncio.timeout(10):
+            for _ in range(2):
+                due = _scrape(rows, site_id)
+                while due not in sent.ids:
+                    await asyncio.sleep(0.05)
+        await outbox.close()
+
+    run(look_by_itself)
+    assert len(sent.ids) == 2
+
+
+def test_with_nothing_lost_no_transaction_is_begun(
+    schema: str, redis_url: str, sent: Sent, rows: psycopg.Connection, site_id: str
+) -> None:
+    """Several processes look every other second, for ever: what they nearly always find must cost next to nothing."""
+    _scrape(rows, site_id, dispatched_at="now()")
+    begun: list[object] = []
+
+    class Watched(Database):
+        async def write(self, *given: Any, **named: Any) -> Any:
+            begun.append(given)
+            return await super().write(*given, **named)
+
+    async def sweep() -> None:
+        database = Watched(schema, pool_size=1, name="outbox")
+        redis = Redis(redis_url)
+        await Outbox(database, redis, sent).sweep()
+        await redis.close()
+        await database.close()
+
+    asyncio.run(sweep())
+    assert begun == []
 
 
 def test_with_the_fault_that_sends_once_nothing_is_sent_again(
