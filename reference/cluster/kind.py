@@ -66,13 +66,16 @@ def published_port(inside: int = INGRESS_NODE_PORT) -> int | None:
     return int(found.rsplit(":", 1)[1]) if found else None
 
 
+def address(node: str) -> str:
+    """Where a node's container is on the cluster's network; another one may be its own after a restart."""
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return run("docker", "inspect", "--format", form, node).strip()
+
+
 def shorten_paths() -> None:
     """Let connections to the published ports take the kernel's way."""
-    address = run(
-        "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", CONTROL_PLANE
-    )
     published = {published_port(inside): inside for inside in (INGRESS_NODE_PORT, API_PORT)}
-    shortcut.open_to(address.strip(), {port: inside for port, inside in published.items() if port})
+    shortcut.open_to(address(CONTROL_PLANE), {port: inside for port, inside in published.items() if port})
 
 
 def favour_control_plane() -> None:
