@@ -85,6 +85,15 @@ def test_database_pods_are_scraped_and_their_jobs_are_not(rules: list[dict[str, 
     assert relabel(discovered(job, "10.244.2.4", ""), rules) is None
 
 
+def test_who_asks_for_another_interval_gets_it(rules: list[dict[str, Any]]) -> None:
+    """The exporter of the database answers most questions from what it keeps for 30 s."""
+    cluster = manifests("site-search", "values-kind")["Cluster", "site-search-db"]
+    database = {"metadata": {"annotations": cluster["spec"]["inheritedMetadata"]["annotations"]}}
+    app = pod_specs(manifests("site-search", "values-kind"))["Deployment/site-search-app"]
+    found = [relabel(discovered(pod, "10.244.2.3", "1"), rules) for pod in (database, app)]
+    assert [each and each.get("__scrape_interval__") for each in found] == ["15s", None]
+
+
 def test_an_ipv6_address_is_bracketed(rules: list[dict[str, Any]]) -> None:
     pod = pod_specs(manifests("site-search", "values-kind"))["Deployment/site-search-app"]
     found = relabel(discovered(pod, "fd00::1:7", "8000"), rules)
