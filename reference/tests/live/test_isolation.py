@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import pytest
 
 from reference.cluster import isolation, kind
+from reference.cluster.process import run
+from reference.tests.live.target import needs_target
 
 OUTSIDE = "198.18.77.2"
 NEAR = "198.18.77.1"
@@ -29,24 +31,20 @@ while True:
     server.accept()[0].close()
 """
 
-pytestmark = pytest.mark.skipif(not kind.nodes(), reason="no target here; bring one up: tox -e up")
-
-
-def command(*words: str) -> str:
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+pytestmark = needs_target
 
 
 @pytest.fixture(scope="module")
 def outside() -> Iterator[str]:
     """The address of a server that this machine reaches by forwarding, as it would reach the world."""
-    command("ip", "netns", "add", NAMESPACE)
+    run("ip", "netns", "add", NAMESPACE)
     try:
-        command("ip", "link", "add", "ssout0", "type", "veth", "peer", "name", "ssout1", "netns", NAMESPACE)
-        command("ip", "addr", "add", f"{NEAR}/30", "dev", "ssout0")
-        command("ip", "link", "set", "ssout0", "up")
-        command("ip", "-n", NAMESPACE, "addr", "add", f"{OUTSIDE}/30", "dev", "ssout1")
-        command("ip", "-n", NAMESPACE, "link", "set", "ssout1", "up")
-        command("ip", "-n", NAMESPACE, "route", "add", "default", "via", NEAR)
+        run("ip", "link", "add", "ssout0", "type", "veth", "peer", "name", "ssout1", "netns", NAMESPACE)
+        run("ip", "addr", "add", f"{NEAR}/30", "dev", "ssout0")
+        run("ip", "link", "set", "ssout0", "up")
+        run("ip", "-n", NAMESPACE, "addr", "add", f"{OUTSIDE}/30", "dev", "ssout1")
+        run("ip", "-n", NAMESPACE, "link", "set", "ssout1", "up")
+        run("ip", "-n", NAMESPACE, "route", "add", "default", "via", NEAR)
         server = subprocess.Popen(
             ["ip", "netns", "exec", NAMESPACE, sys.executable, "-c", LISTEN],
             stdout=subprocess.DEVNULL,
@@ -59,7 +57,7 @@ def outside() -> Iterator[str]:
             server.terminate()
             server.wait()
     finally:
-        command("ip", "netns", "del", NAMESPACE)
+        run("ip", "netns", "del", NAMESPACE)
 
 
 def _until_it_listens() -> None:
@@ -93,7 +91,7 @@ def test_a_node_cannot_reach_what_the_host_can(outside: str, node: str) -> None:
 def test_the_rule_is_what_refuses(outside: str) -> None:
     """Without the rule the same connection succeeds: the test above would notice its absence."""
     node = kind.workers()[0]
-    command("iptables", "-w", "-D", *isolation.RULE)
+    run("iptables", "-w", "-D", *isolation.RULE)
     try:
         reached, _ = connect_from(node, outside, PORT)
     finally:
@@ -112,7 +110,7 @@ def test_a_service_address_that_nothing_translates_is_refused_on_the_node() -> N
 def test_the_ingress_listens_on_loopback_only() -> None:
     """The published ports are bound to 127.0.0.1."""
     ours = f"label=io.x-k8s.kind.cluster={kind.NAME}"
-    published = command("docker", "ps", "--filter", ours, "--format", "{{.Ports}}")
+    published = run("docker", "ps", "--filter", ours, "--format", "{{.Ports}}")
     bindings = [part.strip() for line in published.splitlines() for part in line.split(",") if "->" in part]
     assert bindings
     assert all(binding.startswith("127.0.0.1:") for binding in bindings)
