@@ -26,6 +26,8 @@ from suites.harness.errors import ClientError, NothingSelected, TargetError
 from suites.harness.target import HOW_TO_GET_ONE, Component, SecretRef, Target
 
 _CNPG = ("postgresql.cnpg.io", "v1")
+# With this annotation CloudNativePG's operator looks away.
+_HELD_BY = "cnpg.io/reconciliationLoop"
 # Kinds that operators bring: only read as they are written.
 _OPERATORS_KINDS = {"Cluster": (*_CNPG, "clusters"), "ScaledObject": ("keda.sh", "v1alpha1", "scaledobjects")}
 # The kinds whose objects can be read and changed as they are written, by the driver's name for them.
@@ -268,6 +270,19 @@ class Cluster:
             self._custom.patch_namespaced_custom_object_status(
                 *_CNPG, self.namespace, "clusters", name, {"status": wish}, _request_timeout=CALL_ANSWERED_S
             )
+
+    def hold_operator(self, component: str, *, held: bool) -> None:
+        """Have the database's operator leave what it made alone until it is let go; where there is none, nothing."""
+        workload = self.target.component(component)
+        if workload.kind != "Cluster":
+            return
+        # A merge patch: what is None is removed.
+        annotations = {"metadata": {"annotations": {_HELD_BY: "disabled" if held else None}}}
+        with named(f"{'hold' if held else 'let go of'} the operator of {workload.name}"):
+            self._custom.patch_namespaced_custom_object(
+                *_CNPG, self.namespace, "clusters", workload.name, annotations,
+                _content_type="application/merge-patch+json", _request_timeout=CALL_ANSWERED_S,
+            )  # fmt: skip
 
     def write_note(self, name: str, labels: dict[str, str], text: str) -> None:
         """Keep a text in the namespace, as a ConfigMap; an existing note of that name is replaced."""

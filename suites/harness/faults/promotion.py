@@ -20,11 +20,12 @@ from suites.harness.wait import until
 class PromoteStandby(Fault):
     """One of the database's standbys is told to take writes, while the primary goes on taking them.
 
-    Its operator demotes it once it sees it, and what was written there alone is gone then.
+    Its operator is held meanwhile: an instance that learns from it that another is to be the primary stops itself, a
+    second after its promotion. Once it is let go that happens, and what was written there alone is gone then.
     """
 
     kind = "promote_standby"
-    # Its operator ends it, once it has been told of anything that changed.
+    # An operator that is held does not go on by itself. After this time whoever comes next may let go of it.
     expires_after_s = 600.0
 
     _standby: Pod | None = None
@@ -52,6 +53,7 @@ class PromoteStandby(Fault):
         return {"pod": self.standby.name, "uid": self.standby.uid}
 
     def inject(self) -> None:
+        self.cluster.hold_operator(self.component, held=True)
         Postgres(self.cluster).promote(self.standby.name)
 
     def wait_for_proof(self) -> str:
@@ -66,6 +68,7 @@ class PromoteStandby(Fault):
     @classmethod
     def undo(cls, record: UndoRecord, cluster: Cluster, deadlines: Deadlines) -> None:
         postgres, uid = Postgres(cluster), record.details["uid"]
+        cluster.hold_operator(record.component, held=False)
         try:
             _until_one_primary(postgres, within=deadlines.node_noticed_s)
         except NotReached:

@@ -20,7 +20,7 @@ SOON = Deadlines().stretched(0.001)
 
 
 class ToyPostgres:
-    """Instances that are primaries; `demotes` says how many looks it takes until the operator has one left."""
+    """Instances that are primaries; `demotes` says how many looks it takes until an operator at work has one left."""
 
     primaries: ClassVar[list[str]] = []
     demotes: ClassVar[int] = 0
@@ -30,7 +30,7 @@ class ToyPostgres:
         pass
 
     def primary(self) -> str:
-        if len(self.primaries) > 1 and self.demotes > 0:
+        if len(self.primaries) > 1 and self.demotes > 0 and not Instances.is_held:
             type(self).demotes -= 1
             if self.demotes == 0:
                 self.primaries.pop()
@@ -50,6 +50,11 @@ class Instances(ToyCluster):
     """Three instances; one that is deleted comes back as a standby."""
 
     deleted: ClassVar[list[str]] = []
+    is_held: ClassVar[bool] = False
+
+    def hold_operator(self, component: str, *, held: bool) -> None:
+        assert component == "postgresql"
+        type(self).is_held = held
 
     def delete_pod(self, pod: Pod, **_: object) -> None:
         self.deleted.append(pod.name)
@@ -64,6 +69,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"primaries": ["postgresql-1"], "demotes": 1, "promotion_works": True}.items():
         monkeypatch.setattr(ToyPostgres, name, value)
     monkeypatch.setattr(Instances, "deleted", [])
+    monkeypatch.setattr(Instances, "is_held", False)
 
 
 def promote_standby(marks: Marks) -> PromoteStandby:
@@ -71,11 +77,13 @@ def promote_standby(marks: Marks) -> PromoteStandby:
     return PromoteStandby("postgresql", cluster=cast(Cluster, cluster), history=marks, deadlines=SOON)
 
 
-def test_the_last_by_name_is_promoted_and_its_operator_demotes_it() -> None:
+def test_the_last_by_name_is_promoted_while_its_operator_is_held_which_then_demotes_it() -> None:
     marks = Marks()
     with promote_standby(marks) as fault:
+        assert Instances.is_held
         assert ToyPostgres.primaries == ["postgresql-1", "postgresql-3"]
         assert fault.observed() == "postgresql-3 is not in recovery any more"
+    assert not Instances.is_held
     assert ToyPostgres.primaries == ["postgresql-1"] and not Instances.deleted
     assert marks.kinds == ["injecting", "observed", "healing", "healed"]
 
