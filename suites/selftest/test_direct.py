@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from suites.harness.clients import expiry
 from suites.harness.clients.direct import way_to
-from suites.harness.clients.objects import Pod
 from suites.harness.errors import Unsupported
 from suites.harness.target import Target
 from suites.selftest.toy_cluster import pod
@@ -38,10 +39,24 @@ def ip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+class Engine(BaseHTTPRequestHandler):
+    """Says that it is well."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status":"available"}')
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        yield door.getsockname()[1]
+    with HTTPServer(("127.0.0.1", 0), Engine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
 
 
 @pytest.fixture
@@ -56,17 +71,22 @@ def asked(ip: Path) -> list[str]:
     return done.read_text(encoding="utf-8").splitlines() if done.exists() else []
 
 
-def refused(port: int, *, provider: str = "kind", to: Pod = POD) -> str:
+def refused(port: int, *, provider: str = "kind", expect: str = "available") -> str:
     target = replace(Target.load("kind"), node_provider=provider)
-    with pytest.raises(Unsupported) as error, way_to(to, port, target):
+    with pytest.raises(Unsupported) as error, way_to(POD, port, target, path="/health", expect=expect):
         pytest.fail("there is no way")
     return str(error.value)
 
 
 def test_a_pod_that_answers_here_needs_no_route(ip: Path, port: int) -> None:
-    with way_to(POD, port, Target.load("kind")) as url:
+    with way_to(POD, port, Target.load("kind"), path="/health", expect="available") as url:
         assert url == f"http://127.0.0.1:{port}"
     assert asked(ip) == []
+
+
+def test_who_answers_in_its_place_is_not_taken_for_it(ip: Path, port: int) -> None:
+    assert "does not answer over its node" in refused(port, expect="something else")
+    assert asked(ip) == [f"route replace {ROUTE}", f"route del {ROUTE}"]
 
 
 def test_a_pod_of_a_real_cluster_that_is_not_routed_here_is_told(ip: Path, closed_port: int) -> None:
@@ -91,7 +111,7 @@ def test_a_route_comes_with_its_end(ip: Path, closed_port: int, monkeypatch: pyt
     """It is taken back by a process of its own, whatever becomes of this one."""
     answers = iter([False, True])
     monkeypatch.setattr("suites.harness.clients.direct._answers", lambda *_: next(answers))
-    with way_to(POD, closed_port, Target.load("kind")):
+    with way_to(POD, closed_port, Target.load("kind"), path="/health", expect="available"):
         assert asked(ip) == [f"route replace {ROUTE}"]
         assert expiry.is_armed("route-127.0.0.1")
     assert asked(ip)[-1] == f"route del {ROUTE}"

@@ -19,6 +19,8 @@ class Step:
     p99_ms: float
     error_ratio: float
     cache_hit_ratio: float | None
+    # The commonest.
+    error: str = ""
     machine: Mapping[str, float] = field(default_factory=dict)
     cores: Mapping[str, float | None] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()

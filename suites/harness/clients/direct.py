@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 from collections.abc import Iterator
+
+import httpx
 
 from suites.harness.clients import expiry
 from suites.harness.clients.objects import Pod
@@ -20,30 +21,33 @@ _ROUTE_LASTS_S = 3600.0
 
 
 @contextlib.contextmanager
-def way_to(pod: Pod, port: int, target: Target) -> Iterator[str]:
+def way_to(pod: Pod, port: int, target: Target, *, path: str, expect: str) -> Iterator[str]:
     """The URL at which the pod's port answers this machine, while the block lasts.
+
+    It is the pod that answers when `path` there holds `expect`: on its way out of a machine a connection to an address
+    of the cluster may well be taken by somebody else.
 
     The pod's own address where it is routed here (in the cluster, or in its network). On nodes of kind a route to this
     one pod leads over its node's container, which takes the right to make one. Raises Unsupported, saying why, where
     there is no way: a tunnel through the API server would be the limit of whatever is measured through it.
     """
-    where = f"pod {pod.name} at {pod.address}:{port}"
+    where, url = f"pod {pod.name} at {pod.address}:{port}", f"http://{pod.address}:{port}"
     with contextlib.ExitStack() as stack:
-        if not _answers(pod.address, port):
+        if not _answers(url + path, expect):
             if target.node_provider != "kind":
                 raise Unsupported(f"{where} is not reached from here: ask from where pods' addresses are routed")
             stack.enter_context(_route(pod))
-            if not _answers(pod.address, port):
+            if not _answers(url + path, expect):
                 raise Unsupported(f"{where} does not answer over its node {pod.node} either")
-        yield f"http://{pod.address}:{port}"
+        yield url
 
 
-def _answers(address: str, port: int) -> bool:
+def _answers(url: str, expect: str) -> bool:
     try:
-        socket.create_connection((address, port), _ANSWERS_S).close()
-    except OSError:
+        # Past any proxy that the environment names: it has another network.
+        return expect in httpx.get(url, timeout=_ANSWERS_S, trust_env=False).text
+    except httpx.HTTPError:
         return False
-    return True
 
 
 @contextlib.contextmanager
