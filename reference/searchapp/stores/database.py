@@ -1,7 +1,8 @@
 """PostgreSQL: bounded transactions that survive a failover.
 
 A transaction that met a dead connection before its commit was sent is run once more on a fresh one: nothing of it
-can have stayed. One whose commit was sent and not answered has an unknown outcome, unless the work is idempotent.
+can have stayed. So is one that the server gave up for another's sake (a deadlock, a lock held for too long). One whose
+commit was sent and not answered has an unknown outcome, unless the work is idempotent.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _CONNECTION_LIMITS = {
 _POOL_TIMEOUT_S = 1.5
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
+# Rolled back (a deadlock, a serialization failure) or kept waiting for a lock: the server is well, another came first.
+_CAME_SECOND = {"40001", "40P01", "55P03"}
 # A table is missing: the migrations have not run yet.
 _NOT_MIGRATED = {"42P01"}
 
@@ -84,6 +87,7 @@ class Database:
 
     def __init__(self, database_url: str, *, pool_size: int, name: str, no_timeouts: bool = False) -> None:
         self._waits_at_least_s = FOR_EVER_S if no_timeouts else 0.01
+        self._size = pool_size
         self.breaker = Breaker(dependency="database")
 
         def engine(size: int) -> AsyncEngine:
@@ -128,6 +132,10 @@ class Database:
         """What `work` returns, committed. Unavailable: nothing was written. OutcomeUnknown: it may have been."""
         return await self._run(work, idempotent=idempotent, timeout_s=timeout_s, engine=self._engine)
 
+    async def warm(self, connections: int) -> None:
+        """Open that many connections, so that nobody's request is the one that waits for them. Unavailable."""
+        await asyncio.gather(*(self.read(_look) for _ in range(min(connections, self._size))))
+
     async def probe(self) -> None:
         """Ask the server for a sign of life, past the breaker."""
         await self._bounded(_look, _Attempt(), timeout_s=1.0, engine=self._probes)
@@ -158,12 +166,14 @@ class Database:
                 self.breaker.succeeded()
                 raise
             except (DBAPIError, PoolTimeout, TimeoutError, OSError) as error:
-                if not _is_connection_failure(error):
+                came_second = _sqlstate(error) in _CAME_SECOND
+                if not came_second and not _is_connection_failure(error):
                     raise
-                if not self._only_queued(error, attempt):
+                if not came_second and not self._only_queued(error, attempt):
                     self.breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
-                may_have_committed = may_have_committed or attempt.committing
-                retry = not last and loop.time() < deadline and (idempotent or not attempt.committing)
+                unknown = attempt.committing and not came_second
+                may_have_committed = may_have_committed or unknown
+                retry = not last and loop.time() < deadline and (idempotent or not unknown)
                 if retry:
                     continue
                 if may_have_committed:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reference.searchapp.stores.breaker import Unavailable
+from reference.searchapp.stores.breaker import Breaker, Unavailable
 from reference.searchapp.stores.database import Database, OutcomeUnknown
 from reference.tests.wires import Wire
 
@@ -120,6 +120,67 @@ def test_a_write_lost_before_its_commit_left_nothing(wire: Wire, rows: psycopg.C
 
     asyncio.run(run())
     assert not _exists(rows, site_id)
+
+
+def test_a_write_that_was_given_up_in_a_deadlock_is_run_again(
+    schema: str, rows: psycopg.Connection, site_id: str
+) -> None:
+    """As a site's deletion is that meets a scrape which stores pages of it."""
+    ours, theirs = f"{site_id}-a", f"{site_id}-b"
+    for one in (ours, theirs):
+        rows.execute("insert into sites (id, name, base_url) values (%s, 'n', %s)", (one, one))
+    rename = "update sites set name = name || %s where id = %s"
+    attempts: list[None] = []
+
+    async def run() -> None:
+        database = Database(schema, pool_size=2, name=site_id)
+        with psycopg.connect(schema) as other:
+            other.execute(rename, ("t", theirs))
+
+            async def both(connection: AsyncConnection) -> None:
+                attempts.append(None)
+                for one in (ours, theirs):
+                    await connection.execute(text("update sites set name = name || 'o' where id = :id"), {"id": one})
+
+            async def crosswise() -> None:
+                waiting = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
+                while rows.execute(waiting, (f"searchapp-{site_id}",)).fetchone() is None:
+                    await asyncio.sleep(0.01)
+                # Ours waits first, so it is the one that finds the deadlock after a second, and is given up.
+                await asyncio.to_thread(other.execute, rename, ("t", ours))
+                await asyncio.to_thread(other.commit)
+
+            async with asyncio.timeout(15):
+                await asyncio.gather(database.write(both, timeout_s=10.0), crosswise())
+        await database.close()
+
+    asyncio.run(run())
+    assert len(attempts) == 2
+    names = rows.execute("select name from sites where id = any(%s) order by id", ([ours, theirs],)).fetchall()
+    assert names == [("nto",), ("nto",)]
+
+
+def test_a_write_that_waits_too_long_for_a_lock_is_refused_and_the_database_is_not_called_lost(
+    schema: str, rows: psycopg.Connection, site_id: str
+) -> None:
+    rows.execute("insert into sites (id, name, base_url) values (%s, 'n', %s)", (site_id, site_id))
+
+    async def run() -> None:
+        database = Database(schema, pool_size=2, name=site_id)
+
+        async def impatient(connection: AsyncConnection) -> None:
+            await connection.execute(text("set local lock_timeout = '50ms'"))
+            await connection.execute(text("update sites set name = 'o' where id = :id"), {"id": site_id})
+
+        with psycopg.connect(schema) as other:
+            other.execute("update sites set name = 't' where id = %s", (site_id,))
+            for _ in range(Breaker(dependency="database").failures_to_open):
+                with pytest.raises(Unavailable):
+                    await database.write(impatient)
+            assert await database.read(_one) == 1
+        await database.close()
+
+    asyncio.run(run())
 
 
 def test_a_write_lost_at_its_commit_has_an_unknown_outcome(wire: Wire, site_id: str) -> None:
