@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import FrameType
 from typing import Annotated
 
@@ -35,6 +35,9 @@ from reference.serving.wholeanswers import WholeAnswers
 log = logging.getLogger(__name__)
 
 PORT = 8000
+# As long as one try to reach a database that is gone; a dependency's absence must not keep a pod from its searches.
+_WARM_WITHIN_S = 3.0
+_WARM_CONNECTIONS = 4
 
 
 def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> ASGIApp:
@@ -43,20 +46,18 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> ASGIAp
     wire = Wire(version=settings.app_version, pod=settings.pod_name, lifecycle=lifecycle)
     stores = Stores(settings, pool_size=settings.db_pool_size, name=settings.pod_name)
     known = KnownSites(stores.database, stores.engine)
-    outbox = Outbox(
-        stores.database,
-        stores.redis,
-        Publisher(celery_app(settings.redis_url)),
-        send_once=settings.fault_send_once,
-    )
+    publisher = Publisher(celery_app(settings.redis_url))
+    outbox = Outbox(stores.database, stores.redis, publisher, send_once=settings.fault_send_once)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stores.start_monitor()
         outbox.start()
+        warming = asyncio.create_task(_warm(stores, publisher, lifecycle))
         if settings.fault_crash_after_s:
             asyncio.get_running_loop().call_later(settings.fault_crash_after_s, os._exit, os.EX_SOFTWARE)
         yield
+        warming.cancel()
         await outbox.close()
         await stores.close()
 
@@ -88,6 +89,19 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> ASGIAp
     _document_search(app)
     edge = Edge(app, search, wire)
     return NeverReady(edge, wire) if settings.fault_never_ready else edge
+
+
+async def _warm(stores: Stores, publisher: Publisher, lifecycle: Lifecycle) -> None:
+    """Be ready when the first request costs no more than the next: it used to wait for connections, and others for it.
+
+    What cannot be reached within a moment is opened later, by whoever needs it.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_WARM_WITHIN_S):
+            await asyncio.gather(
+                stores.database.warm(_WARM_CONNECTIONS), asyncio.to_thread(publisher.warm), return_exceptions=True
+            )
+    lifecycle.warm = True
 
 
 def _document_search(app: FastAPI) -> None:

@@ -27,7 +27,7 @@ async def ready(parts: In) -> Response:
     """Whether searches can be answered, from probes about a second old: a frozen dependency does not delay this."""
     if parts.lifecycle.draining:
         status = "draining"
-    elif not parts.stores.probed:
+    elif not (parts.stores.probed and parts.lifecycle.warm):
         status = "starting"
     else:
         status = "ready" if parts.stores.can_search else "unavailable"

@@ -20,9 +20,13 @@ _PLAIN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 
 class Lifecycle:
-    """Whether this process is on its way out; then it is not ready and lets go of kept connections."""
+    """Whether this process has all it needs for its first request, and whether it is on its way out.
+
+    Before the one and after the other it is not ready; on its way out it lets go of kept connections.
+    """
 
     def __init__(self) -> None:
+        self.warm = False
         self.draining = False
 
 

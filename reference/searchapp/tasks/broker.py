@@ -52,6 +52,14 @@ class Publisher:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
+    def warm(self) -> None:
+        """Open the connection that the first message would otherwise wait for, and load what speaks to the broker."""
+        try:
+            with self._app.producer_pool.acquire(block=True, timeout=2.0) as producer:
+                _ = producer.channel
+        except Exception as error:  # kombu lets through whatever its transport raises
+            raise Unavailable("broker", f"{type(error).__name__}: {error}") from error
+
     def __call__(self, scrape_ids: Sequence[str]) -> None:
         try:
             with self._app.producer_pool.acquire(block=True, timeout=2.0) as producer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 
 import httpx
+import psycopg
 import pytest
 
 from reference.tests.processes import Process, until
@@ -168,6 +170,17 @@ def test_writes_are_limited_per_client(api_with: Callable[..., Process]) -> None
         refused = httpx.post(f"{api.url}/sites", headers=headers)
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert httpx.post(f"{api.url}/sites", headers={"X-Forwarded-For": "192.0.2.2"}).status_code == 401
+
+
+def test_a_pod_is_ready_when_its_connections_are_open(
+    api_with: Callable[..., Process], rows: psycopg.Connection
+) -> None:
+    """The first requests of a new pod do not wait for them."""
+    opened = "select count(*) from pg_stat_activity where application_name = %s"
+    name = f"warm-{os.urandom(4).hex()}"
+    with api_with(POD_NAME=name):
+        ((connections,),) = rows.execute(opened, (f"searchapp-{name}",)).fetchall()
+        assert connections >= 5, "four to serve, one to probe"
 
 
 def test_sigterm_is_drained(api_with: Callable[..., Process]) -> None:

@@ -93,7 +93,7 @@ def test_a_release_that_never_gets_ready_lives_and_answers_nothing(
 
 
 def test_a_release_that_crashes_answers_until_then(api_with: StartProcess) -> None:
-    with api_with(FAULT_CRASH_AFTER_S="1") as api, httpx.Client(base_url=api.url) as client:
+    with api_with(FAULT_CRASH_AFTER_S="5") as api, httpx.Client(base_url=api.url) as client:
         assert client.get("/ready").status_code == 200
         assert api.process.wait(30) == os.EX_SOFTWARE
 
