@@ -135,6 +135,14 @@ def test_what_was_written_is_erased_also_that_of_checks_that_were_killed() -> No
     assert toy.asked[-1][-1] == PREFIX
 
 
+def test_an_instance_is_promoted_once_it_archives_nothing() -> None:
+    """What it could not archive would be told, and have it demoted before anybody saw it."""
+    toy = cluster(db_3={"copy ": "", "select pg_reload_conf()": "t\n", "select pg_promote": "t\n"})
+    postgres(toy).promote("db-3")
+    first, second, third = (command[-2] for command in toy.asked)
+    assert "archive_command = true" in first and second == "select pg_reload_conf()" and "pg_promote" in third
+
+
 PSQL = """#!/bin/bash
 read -r asked
 case "$asked" in *pg_logical_emit_message*watch*) ;; *) exit 3 ;; esac

@@ -24,6 +24,8 @@ WATCHED_EVERY_S = 0.1
 SILENT_AFTER_S = 0.5
 
 _ASK = f"""exec psql -Xqt --csv -v ON_ERROR_STOP=1 -v given="$2" -d {DATABASE} <<< "$1" """
+# Programs run in the folder of the data, where the last line about a setting counts.
+_ARCHIVE_NOTHING = "copy (select 'archive_command = true') to program 'cat >> custom.conf'"
 # The write is a message in the write-ahead log that nobody reads: it commits by the rules of every other write, so one
 # that waits for a standby is not answered, and it leaves nothing behind.
 _TRY_TO_WRITE = """
@@ -105,7 +107,14 @@ class Postgres:
         return found[0]
 
     def promote(self, instance: str) -> None:
-        """End a standby's recovery, past whoever decides on that: it takes writes from then on."""
+        """End a standby's recovery, past whoever decides on that: it takes writes from then on.
+
+        CloudNativePG's archiving would fail there at once, and the word of it have the instance demoted before it could
+        be seen; so it archives nothing until its settings are written anew, which happens whenever it hears anything.
+        """
+        if self._target.component(COMPONENT).kind == "Cluster":
+            self._rows(instance, _ARCHIVE_NOTHING)
+            self._value(instance, "select pg_reload_conf()")
         self._value(instance, "select pg_promote(true, 10)")
 
     def failover_decided_at(self) -> float | None:

@@ -20,8 +20,8 @@ from suites.harness.wait import until
 class PromoteStandby(Fault):
     """One of the database's standbys is told to take writes, while the primary goes on taking them.
 
-    Its operator is held meanwhile: an instance that learns from it that another is to be the primary stops itself, a
-    second after its promotion. Once it is let go that happens, and what was written there alone is gone then.
+    Its operator is held meanwhile: at any word about its cluster an instance that is not to be primary stops itself.
+    Once the operator is let go that happens, and what was written there alone is gone then.
     """
 
     kind = "promote_standby"
