@@ -162,7 +162,9 @@ class LocustRecords:
             due = time.monotonic() + _CLOCK_S
             time.sleep(_CLOCK_S)
             now = time.monotonic()
-            self._late_s.append(now - due)
+            # How late it was while it started, or waited for others to, is nobody's wait.
+            if self._environment.runner is not None and self._environment.runner.user_count:
+                self._late_s.append(now - due)
             if now >= look_at:
                 look_at = now + _LOOK_EVERY_S
                 self._look()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 
 from reports.records import HistoryWriter, Operation
 from suites.harness.clients.kubernetes import Cluster
@@ -232,7 +233,7 @@ def test_pods_ask_the_ingress_by_their_own_address_for_the_host_that_everybody_a
         "apiKeySecret": {"name": "site-search-secrets", "key": "admin-api-key"},
     }
     assert values["image"] == {"repository": "localhost/site-search/loadgenerator", "tag": "1"}
-    assert values["worker"]["resources"]["requests"]["cpu"] == "100m"
+    assert values["worker"] == yaml.safe_load(cast(Path, Target.load("kind").load_values).read_text())["worker"]
     assert (values["users"], values["workers"], values["spawnedPerSecond"]) == (20, 2, 50)
 
 
