@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from suites.fixtures.limits import Asked, Limits
-from suites.load.constant_answer import constant_answer
+from suites.harness.workloads.constant_answer import constant_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ import pytest
 
 from suites.harness.checkers.knee import Step, highest_rate, next_rate_hz
 from suites.harness.checkers.limits import Swept, table
+from suites.harness.workloads.constant_answer import constant_answer
 from suites.harness.workloads.direct import AskedDirectly
 from suites.harness.workloads.request import Request
-from suites.load.constant_answer import constant_answer
 
 BOUNDS = {"p95_ms": 200.0, "error_ratio": 0.001}
 

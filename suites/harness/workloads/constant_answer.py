@@ -1,6 +1,6 @@
 """The bare framework: FastAPI under uvicorn, set up as the app's image has them, answering a constant from one process.
 
-`python -m suites.load.constant_answer --bytes 2000` prints its port; the end of standard input ends it.
+`python -m suites.harness.workloads.constant_answer --bytes 2000` prints its port; the end of standard input ends it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def constant_answer(size: int) -> Iterator[str]:
     """
     path = os.pathsep.join(filter(None, (str(_REPOSITORY), os.environ.get("PYTHONPATH", ""))))
     server = subprocess.Popen(  # noqa: S603 fixed words
-        [sys.executable, "-m", "suites.load.constant_answer", "--bytes", str(size)],
+        [sys.executable, "-m", "suites.harness.workloads.constant_answer", "--bytes", str(size)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
