@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from suites.harness.workloads.crowd import UserScript
 from suites.harness.workloads.openloop import REPOSITORY, STARVE_VARIABLE, GeneratorError
-from suites.harness.workloads.users import UserScript, UsersRun, run_users
+from suites.harness.workloads.users import UsersRun, run_users
 from suites.selftest.workloads.toy import Toy
 
 LOCUSTFILE = REPOSITORY / "suites" / "load" / "locustfile.py"
