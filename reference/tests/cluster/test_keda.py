@@ -30,6 +30,8 @@ SOURCES = {
     "pkg/scalers/prometheus_scaler.go": "package scalers",
     "pkg/scalers/kafka_scaler.go": "package scalers",
     "pkg/scalers/aws/aws_sigv4.go": "package aws",
+    "pkg/scalers/authentication/helpers.go": 'import "github.com/dysnix/predictkube-libs/external/http_transport"\n',
+    "pkg/util/ginkgo_reporter.go": "package util",
     "pkg/scaling/resolver/hashicorpvault_handler.go": "package resolver",
     "pkg/scaling/resolver/scale_resolvers.go": "package resolver",
     "tests/e2e.go": "package tests",
@@ -65,9 +67,12 @@ def test_one_scaler_is_left_and_stand_ins_for_what_it_asks_for(module: Path, tmp
     found = {file.relative_to(tmp_path).as_posix() for file in (tmp_path / "pkg").rglob("*.go")}
     assert {"pkg/scalers/prometheus_scaler.go", "pkg/scaling/resolver/scale_resolvers.go"} <= found
     assert {"pkg/scalers/aws/none.go", "pkg/scaling/resolver/none.go"} <= found
-    gone = ("kafka_scaler", "aws_sigv4", "hashicorpvault", "_test.go")
+    gone = ("kafka_scaler", "aws_sigv4", "hashicorpvault", "ginkgo", "_test.go")
     assert not [name for name in found if any(part in name for part in gone)]
     assert not (tmp_path / "tests").exists()
+    (wanted,) = (tmp_path / "pkg/scalers/authentication/helpers.go").read_text().splitlines()
+    assert wanted == f'import "{keda.MODULE}/pkg/fasthttp/http_transport"'
+    assert "pkg/fasthttp/http_transport/none.go" in found
     builder = (tmp_path / "pkg/scaling/scalers_builder.go").read_text()
     assert builder.count("case ") == 1
     assert "NewPrometheusScaler" in builder
