@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from suites.harness.clients.direct import way_to
 from suites.harness.errors import Unsupported
 from suites.harness.target import Target
 from suites.selftest.toy_cluster import pod
+from suites.selftest.toy_program import place_program
 
 # An `ip` that keeps what it was asked to do, and may not do it where a file says so.
 IP = """#!/bin/sh
@@ -29,13 +29,7 @@ ROUTE = "127.0.0.1/32 via 172.18.0.3"
 
 @pytest.fixture(autouse=True)
 def ip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TOY", str(tmp_path))
-    program = tmp_path / "bin" / "ip"
-    program.parent.mkdir()
-    program.write_text(IP, encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    place_program("ip", IP, tmp_path, monkeypatch)
     return tmp_path
 
 

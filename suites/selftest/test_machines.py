@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from suites.harness.clients.machines import KindNodes, provider_of
 from suites.harness.errors import ClientError, Unsupported
 from suites.harness.target import Target
 from suites.harness.wait import until
+from suites.selftest.toy_program import place_program
 
 ROOT = Path(__file__).resolve().parents[2]
 # A docker that knows one container, by its labels and state in a file, and keeps what it was asked to do.
@@ -37,13 +37,7 @@ esac > "$TOY/new" && mv "$TOY/new" "$TOY/$node"
 
 @pytest.fixture(autouse=True)
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TOY", str(tmp_path))
-    program = tmp_path / "bin" / "docker"
-    program.parent.mkdir()
-    program.write_text(DOCKER, encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    place_program("docker", DOCKER, tmp_path, monkeypatch)
     (tmp_path / "labels").write_text("site-search worker\n", encoding="utf-8")
     (tmp_path / "w0").write_text("running\n", encoding="utf-8")
     return tmp_path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 
 import httpx
 
 from suites.harness.clients import expiry
 from suites.harness.clients.objects import Pod
+from suites.harness.clients.programs import said_by
 from suites.harness.errors import ClientError, Unsupported
 from suites.harness.target import Target
 
@@ -68,13 +68,4 @@ def _route(pod: Pod) -> Iterator[None]:
 
 
 def _ip(act: str, route: list[str]) -> None:
-    call = f"ip route {act} {' '.join(route)}"
-    try:
-        ended = subprocess.run(  # noqa: S603 no shell reads the words
-            ["ip", "route", act, *route],  # noqa: S607 the one that the person who runs this would take
-            capture_output=True, text=True, timeout=_CALL_ENDED_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClientError(f"{call}: {error}") from error
-    if ended.returncode != 0:
-        raise ClientError(f"{call}: {' '.join(ended.stderr.split())[:300]}")
+    said_by("ip", "route", act, *route, call=f"ip route {act} {' '.join(route)}", within_s=_CALL_ENDED_S)

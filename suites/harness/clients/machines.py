@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import subprocess
 from typing import Literal, Protocol
 
 from suites.harness.clients import expiry
+from suites.harness.clients.programs import said_by
 from suites.harness.errors import ClientError, TargetError, Unsupported
 from suites.harness.target import Target
 
@@ -106,14 +106,4 @@ class KindNodes:
 
 
 def _docker(*arguments: str) -> str:
-    call = f"docker {arguments[0]} {arguments[-1]}"
-    try:
-        ended = subprocess.run(  # noqa: S603 no shell reads the words
-            ["docker", *arguments],  # noqa: S607 the one that the person who runs this would take
-            capture_output=True, text=True, timeout=_CALL_ENDED_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClientError(f"{call}: {error}") from error
-    if ended.returncode != 0:
-        raise ClientError(f"{call}: {' '.join(ended.stderr.split())[:300]}")
-    return ended.stdout
+    return said_by("docker", *arguments, call=f"docker {arguments[0]} {arguments[-1]}", within_s=_CALL_ENDED_S)
