@@ -147,7 +147,7 @@ def declare_autoscaler() -> None:
 
 
 def install_autoscaler(sources: Sources) -> None:
-    """KEDA, once its images are built; `wait_ready` waits for it: it makes a certificate first, to be asked with."""
+    """KEDA, after its kinds, once its images are built; `wait_ready` waits for it, which makes a certificate first."""
     for name in sources.autoscaler():
         _load(kind.CONTROL_PLANE, name)
     programs = {"keda-operator": "keda", "keda-metrics-apiserver": "keda-adapter"}

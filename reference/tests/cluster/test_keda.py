@@ -97,8 +97,10 @@ def test_the_manifests_are_without_webhooks_and_stay_on_the_control_plane() -> N
 
 def test_its_kinds_are_declared_before_its_programs_are_there() -> None:
     kind = "apiVersion: v1\nkind: CustomResourceDefinition\nmetadata:\n  name: scaledobjects.keda.sh\n"
-    (found,) = yaml.safe_load_all(keda.kinds("\n---\n".join((SERVICE, kind, DEPLOYMENT.format(name="keda-operator")))))
+    shipped = "\n---\n".join((SERVICE, kind, DEPLOYMENT.format(name="keda-operator")))
+    (found,) = yaml.safe_load_all(keda.kinds(shipped))
     assert found["metadata"]["name"] == "scaledobjects.keda.sh"
+    assert "CustomResourceDefinition" not in keda.manifests(shipped, {"keda-operator": "here:1"})
 
 
 @pytest.mark.parametrize(("images", "reason"), [({}, "a deployment keda-operator"), ({"other": "x"}, "deployment")])
