@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reference.searchapp.stores.breaker import Breaker, Unavailable
 from reference.searchapp.stores.database import Database, OutcomeUnknown
+from reference.tests.searchapp.locks import until_it_waits
 from reference.tests.wires import Wire
 
 
@@ -143,9 +144,7 @@ def test_a_write_that_was_given_up_in_a_deadlock_is_run_again(
                     await connection.execute(text("update sites set name = name || 'o' where id = :id"), {"id": one})
 
             async def crosswise() -> None:
-                waiting = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
-                while rows.execute(waiting, (f"searchapp-{site_id}",)).fetchone() is None:
-                    await asyncio.sleep(0.01)
+                await until_it_waits(rows, site_id)
                 # Ours waits first, so it is the one that finds the deadlock after a second, and is given up.
                 await asyncio.to_thread(other.execute, rename, ("t", ours))
                 await asyncio.to_thread(other.commit)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from reference.searchapp.stores import scrapes
 from reference.searchapp.stores.database import Database
 from reference.searchapp.stores.scrapes import Claim
+from reference.tests.searchapp.locks import until_it_waits
 
 
 @pytest.fixture
@@ -41,9 +42,7 @@ def test_a_late_heartbeat_does_not_take_back_what_was_stored_meanwhile(
             await database.write(lambda c: scrapes.beat(c, held, found=8, stored=0, failed=0), idempotent=True)
 
         async def waits() -> None:
-            waiting = "select 1 from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
-            while rows.execute(waiting, (f"searchapp-{scrape_id}",)).fetchone() is None:
-                await asyncio.sleep(0.01)
+            await until_it_waits(rows, scrape_id)
             heartbeat_waits.set()
 
         async with asyncio.timeout(10):
