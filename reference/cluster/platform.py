@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from . import gobuild, images, keda, kind, node
-from .paths import CLUSTER, REPOSITORY, kubeconfig, tool
+from .paths import CLUSTER, KEDA_MODULE, REPOSITORY, kubeconfig, tool
 from .process import run
 from .progress import Progress
 from .store import key_of, produce
@@ -135,7 +135,7 @@ def autoscaler_manifest() -> Path:
     version = versions().go[keda.MODULE]
 
     def make(folder: Path) -> None:
-        text = run(tool("kubectl"), "kustomize", gobuild.keda_folder() / "config" / "default")
+        text = run(tool("kubectl"), "kustomize", gobuild.module_folder(keda.MODULE, KEDA_MODULE) / "config" / "default")
         (folder / "keda.yaml").write_text(text)
 
     return produce("autoscaler-manifest", key_of(version), make) / "keda.yaml"
