@@ -33,6 +33,10 @@ class Versions:
     def debian_set(self, name: str) -> list[str]:
         return list(self.table["debian"]["sets"][name])
 
+    def dropped(self, name: str) -> list[str]:
+        """Files of a set's packages that its images do without, as the shell's patterns."""
+        return list(self.table["debian"]["dropped"].get(name, []))
+
     def pulled(self, image: str) -> str:
         """The upstream image used where a registry answers; `{module}` is that module's version, `|1:` drops its v."""
 
