@@ -14,6 +14,7 @@ from .paths import cache, kubeconfig, tool
 from .process import CommandFailed
 from .progress import Progress
 from .up import NotReady, Wish, up
+from .versions import OtherSource
 
 EPILOG = """examples:
   python -m reference.cluster doctor            what this host has and lacks
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NotReady as error:
         print(error, file=sys.stderr)
         return 2
-    except (CommandFailed, engine.EngineError, images.UnknownImage, OSError, TimeoutError) as error:
+    except (CommandFailed, OtherSource, engine.EngineError, images.UnknownImage, OSError, TimeoutError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     except subprocess.TimeoutExpired as error:

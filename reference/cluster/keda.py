@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from .paths import KEDA_MODULE
+from .versions import OtherSource
 
 MODULE = "github.com/kedacore/keda/v2"
 NAMESPACE = "keda"
@@ -49,10 +50,6 @@ _PLACE: dict[str, Any] = {
     "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}],
 }
 _RESOURCES = {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}}
-
-
-class OtherSource(ValueError):
-    """KEDA's source is not as this version of it was; the text says where."""
 
 
 def lay_out(module: Path, into: Path) -> None:

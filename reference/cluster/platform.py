@@ -15,7 +15,7 @@ from .paths import CLUSTER, KEDA_MODULE, REPOSITORY, kubeconfig, tool
 from .process import run
 from .progress import Progress
 from .store import key_of, produce
-from .versions import versions
+from .versions import OtherSource, versions
 
 NAMESPACE = "site-search"
 MONITORING = "site-search-monitoring"
@@ -98,7 +98,7 @@ def install_operator(sources: Sources) -> None:
     upstream = versions().pulled("cloudnative-pg")
     text = operator_manifest().read_text()
     if upstream not in text:
-        raise ValueError(f"the operator's manifest does not name {upstream}; has its version changed?")
+        raise OtherSource(f"the operator's manifest does not name {upstream}; has its version changed?")
     text = text.replace(upstream, sources.reference("cloudnative-pg"))
     _apply("\n---\n".join(_that_survives(part) if _DEPLOYMENT in part else part for part in text.split("\n---\n")))
 

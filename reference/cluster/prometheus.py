@@ -10,15 +10,12 @@ import shutil
 from pathlib import Path
 
 from .paths import GO_MODULE
+from .versions import OtherSource
 
 MODULE = "github.com/prometheus/prometheus"
 _PLUGINS = "plugins/plugins.go"
 _DISCOVERY = "kubernetes"
 _REGISTERED = f'\t_ "{MODULE}/discovery/{_DISCOVERY}"\n'
-
-
-class OtherSource(ValueError):
-    """Prometheus' source is not as this version of it was; the text says where."""
 
 
 def lay_out(module: Path, into: Path) -> None:

@@ -15,6 +15,10 @@ KUBERNETES = "k8s.io/kubernetes"
 _REQUIRED = re.compile(r"^\s*(?:require\s+)?([\w./~-]+)\s+(v[\w.+-]+)", re.MULTILINE)
 
 
+class OtherSource(ValueError):
+    """A dependency's own files are not as this version of it had them; the text says where."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
     """`go` maps a module's path to its version; `table` is versions.toml."""

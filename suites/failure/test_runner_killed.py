@@ -36,6 +36,19 @@ FAULTS: dict[str, dict[str, Any]] = {
     "slow_network": {"component": "app", "peer": "redis", "latency_ms": 50, "for_s": FOR_S},
     "stop_node": {"component": "app", "for_s": FOR_S},
 }
+# What no timer ends: the next run's start undoes it, or `python -m suites.undo`.
+STANDING: dict[str, dict[str, Any]] = {
+    "change_values": {"component": "worker", "values": {"worker": {"concurrency": 5}}},
+    "patch_object": {
+        "component": "redis",
+        "object_kind": "StatefulSet",
+        "object_name": "site-search-redis",
+        "patch": {"spec": {"replicas": 0}},
+        "becomes_ready": False,
+    },
+    "promote_standby": {"component": "postgresql"},
+    "set_scaler": {"component": "worker", "least": 3},
+}
 
 
 @pytest.mark.benchmark
@@ -60,14 +73,7 @@ def test_the_target_heals_when_the_runner_is_killed(
 
     settle(healed_target, deadlines)
     before = footprint(healed_target)
-    with held(healed_target, kind) as process:
-        assert process.stdout is not None and process.stderr is not None
-        proof = process.stdout.readline()
-        problem = "" if proof else process.stderr.read().strip()
-        process.kill()
-    if problem.startswith("Unsupported"):
-        pytest.skip(problem)
-    assert proof, problem
+    proof = killed_in_the_middle(healed_target, kind, FAULTS[kind])
     (record,) = left_records(healed_target, healed_target.target.context, healed_target.namespace)
     # What has no duration is over at once; its record stands for as long as anybody might want to heal it.
     over_at = record.expires_at if "for_s" in FAULTS[kind] else time.time()
@@ -79,18 +85,56 @@ def test_the_target_heals_when_the_runner_is_killed(
         within=over_at + AFTERWARDS_S - time.time(),
         what=f"the target as it was before {kind}",
     )
-    found = Measurement(value=time.time() - over_at, unit="s", samples=1, facts={"proof": proof.strip(), "loss": loss})
+    found = Measurement(value=time.time() - over_at, unit="s", samples=1, facts={"proof": proof, "loss": loss})
     assert [left.id for left in replay(healed_target, deadlines, only_abandoned=True)[0]] == [record.id]
     benchmark(f"runner_killed.{kind}", found)
 
 
-def held(cluster: Cluster, kind: str) -> subprocess.Popen[str]:
+@pytest.mark.benchmark
+@pytest.mark.disruptive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("loss", range(TIMES))
+@pytest.mark.parametrize("kind", sorted(STANDING))
+def test_undo_heals_what_no_timer_ends(
+    kind: str, loss: int, healed_target: Cluster, deadlines: Deadlines, benchmark: Benchmark
+) -> None:
+    """The process that holds the change gets SIGKILL; once `python -m suites.undo` has returned, all is as it was."""
+    from suites import undo
+    from suites.harness.faults.footprint import footprint, left_behind
+    from suites.harness.faults.standing import settle
+
+    settle(healed_target, deadlines)
+    before, target = footprint(healed_target), healed_target.target
+    proof = killed_in_the_middle(healed_target, kind, STANDING[kind])
+    begun_at = time.time()
+    named = ["--target", target.name, "--context", target.context, "--namespace", target.namespace]
+    assert undo.main(named) == 0
+    found = Measurement(value=time.time() - begun_at, unit="s", samples=1, facts={"proof": proof, "loss": loss})
+    settle(healed_target, deadlines)
+    assert not left_behind(before, footprint(healed_target))
+    benchmark(f"undone.{kind}", found)
+
+
+def killed_in_the_middle(cluster: Cluster, kind: str, about: dict[str, Any]) -> str:
+    """Break the target in a process that gets SIGKILL once the fault is proved; what the proof was."""
+    with held(cluster, kind, about) as process:
+        assert process.stdout is not None and process.stderr is not None
+        proof = process.stdout.readline()
+        problem = "" if proof else process.stderr.read().strip()
+        process.kill()
+    if problem.startswith("Unsupported"):
+        pytest.skip(problem)
+    assert proof, problem
+    return proof.strip()
+
+
+def held(cluster: Cluster, kind: str, about: dict[str, Any]) -> subprocess.Popen[str]:
     """A process that breaks the target and says so in one line."""
     target = cluster.target
     return subprocess.Popen(  # noqa: S603 our own module
         [
             sys.executable, "-m", "suites.harness.faults.held", "--target", target.name,
-            "--context", target.context, "--namespace", target.namespace, kind, json.dumps(FAULTS[kind]),
+            "--context", target.context, "--namespace", target.namespace, kind, json.dumps(about),
         ],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from reference.cluster import keda
+from reference.cluster.versions import OtherSource
 
 BUILDER = """package scaling
 \tswitch triggerType {
@@ -81,7 +82,7 @@ def test_one_scaler_is_left_and_stand_ins_for_what_it_asks_for(module: Path, tmp
 
 def test_a_source_that_chooses_its_scaler_elsewhere_is_refused(module: Path, tmp_path: Path) -> None:
     (module / "pkg/scaling/scalers_builder.go").write_text("package scaling")
-    with pytest.raises(keda.OtherSource, match="does not choose a prometheus scaler"):
+    with pytest.raises(OtherSource, match="does not choose a prometheus scaler"):
         keda.lay_out(module, tmp_path)
 
 
@@ -105,5 +106,5 @@ def test_its_kinds_are_declared_before_its_programs_are_there() -> None:
 
 @pytest.mark.parametrize(("images", "reason"), [({}, "a deployment keda-operator"), ({"other": "x"}, "deployment")])
 def test_manifests_of_other_deployments_are_refused(images: dict[str, str], reason: str) -> None:
-    with pytest.raises(keda.OtherSource, match=reason):
+    with pytest.raises(OtherSource, match=reason):
         keda.manifests(DEPLOYMENT.format(name="keda-operator"), images)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reference.cluster import prometheus
+from reference.cluster.versions import OtherSource
 
 PLUGINS = """package plugins
 
@@ -62,5 +63,5 @@ def test_other_source_is_refused(module: Path, tmp_path: Path, plugins: str | No
     (module / "plugins/plugins.go").unlink()
     if plugins:
         (module / "plugins/plugins.go").write_text(plugins)
-    with pytest.raises(prometheus.OtherSource, match="kubernetes"):
+    with pytest.raises(OtherSource, match="kubernetes"):
         prometheus.lay_out(module, tmp_path / "laid out")
