@@ -5,6 +5,7 @@ pytest_plugins = [
     "suites.fixtures.evidence",
     "suites.fixtures.abuse",
     "suites.fixtures.benchmark",
+    "suites.fixtures.by_name",
     "suites.fixtures.earlier",
     "suites.fixtures.faults",
     "suites.fixtures.idle",
