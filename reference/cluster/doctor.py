@@ -80,12 +80,12 @@ def _examine(pull: bool) -> Iterator[Finding]:
 def _disk() -> Finding:
     place = next(folder for folder in (cache(), *cache().parents) if folder.exists())
     free = shutil.disk_usage(place).free / GIB
-    made = (cache() / "store").exists()
+    made = all(gobuild.built(group) for group in gobuild.GROUPS)
     needed = NEEDED_DISK_GIB / 4 if made else NEEDED_DISK_GIB
     return Finding(
         name="disk",
         good=free >= needed,
-        detail=f"{free:.0f} GiB free at {place}, {needed:.0f} needed{' (cache is filled)' if made else ''}",
+        detail=f"{free:.0f} GiB free at {place}, {needed:.0f} needed{' (all is compiled)' if made else ''}",
         mend="free some room, or set SITE_SEARCH_CACHE to a folder on a larger disk",
     )
 
