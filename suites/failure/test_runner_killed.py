@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FOR_S = 15.0
 # After the fault is over by itself, all must be as it was within this.
 AFTERWARDS_S = 30.0
+# One kind after the other and then again: a container that has to start again and again is made to wait by its kubelet.
 TIMES = 3
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -54,8 +55,8 @@ STANDING: dict[str, dict[str, Any]] = {
 @pytest.mark.benchmark
 @pytest.mark.disruptive
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("loss", range(TIMES))
 @pytest.mark.parametrize("kind", sorted(FAULTS))
+@pytest.mark.parametrize("loss", range(TIMES))
 def test_the_target_heals_when_the_runner_is_killed(
     kind: str,
     loss: int,
@@ -93,8 +94,8 @@ def test_the_target_heals_when_the_runner_is_killed(
 @pytest.mark.benchmark
 @pytest.mark.disruptive
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("loss", range(TIMES))
 @pytest.mark.parametrize("kind", sorted(STANDING))
+@pytest.mark.parametrize("loss", range(TIMES))
 def test_undo_heals_what_no_timer_ends(
     kind: str, loss: int, healed_target: Cluster, deadlines: Deadlines, benchmark: Benchmark
 ) -> None:
