@@ -26,7 +26,8 @@ TIMES = 3
 FAULTS: dict[str, dict[str, Any]] = {
     "delete_pod": {"component": "worker", "grace_s": 0},
     "dns_outage": {"component": "app", "for_s": FOR_S},
-    "drain_node": {"component": "app", "for_s": FOR_S},
+    # Budgets let its pods go one after the other, and it is proved once they have gone.
+    "drain_node": {"component": "app", "for_s": 3 * FOR_S},
     "fill_disk": {"component": "postgresql", "role": "primary", "for_s": FOR_S},
     "freeze_process": {"component": "redis", "for_s": FOR_S},
     "kill_process": {"component": "app"},
