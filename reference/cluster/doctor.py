@@ -62,7 +62,7 @@ def _examine(pull: bool) -> Iterator[Finding]:
         detail=f"{memory:.0f} GiB, {NEEDED_MEMORY_GIB} needed",
         mend="give the machine more memory",
     )
-    yield _disk()
+    yield _disk(pull=pull)
     missing = sorted({package for name, package in DEBIAN_PACKAGES.items() if not _which(name)})
     yield Finding(
         name="programs",
@@ -77,10 +77,10 @@ def _examine(pull: bool) -> Iterator[Finding]:
     yield from _engine_findings(may_fix)
 
 
-def _disk() -> Finding:
+def _disk(*, pull: bool) -> Finding:
     place = next(folder for folder in (cache(), *cache().parents) if folder.exists())
     free = shutil.disk_usage(place).free / GIB
-    made = all(gobuild.built(group) for group in gobuild.GROUPS)
+    made = all(gobuild.built(group) for group in (["tools"] if pull else gobuild.GROUPS))
     needed = NEEDED_DISK_GIB / 4 if made else NEEDED_DISK_GIB
     return Finding(
         name="disk",
