@@ -9,6 +9,7 @@ import yaml
 
 from reference.cluster import keda
 from reference.cluster.versions import OtherSource
+from reference.tests.cluster.sources import module_of
 
 BUILDER = """package scaling
 \tswitch triggerType {
@@ -56,11 +57,7 @@ SERVICE = "kind: Service\nmetadata:\n  name: keda-operator\n"
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    for name, text in SOURCES.items():
-        file = tmp_path / "module" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return tmp_path / "module"
+    return module_of(SOURCES, tmp_path / "module")
 
 
 def test_one_scaler_is_left_and_stand_ins_for_what_it_asks_for(module: Path, tmp_path: Path) -> None:

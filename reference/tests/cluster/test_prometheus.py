@@ -8,6 +8,7 @@ import pytest
 
 from reference.cluster import prometheus
 from reference.cluster.versions import OtherSource
+from reference.tests.cluster.sources import module_of
 
 PLUGINS = """package plugins
 
@@ -30,12 +31,10 @@ SOURCES = {
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    for name, text in SOURCES.items():
-        file = tmp_path / "module" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(0o444)
-    return tmp_path / "module"
+    folder = module_of(SOURCES, tmp_path / "module")
+    for name in SOURCES:
+        (folder / name).chmod(0o444)
+    return folder
 
 
 def test_one_discovery_is_kept_and_only_what_is_compiled_is_copied(module: Path, tmp_path: Path) -> None:
