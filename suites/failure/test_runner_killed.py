@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from suites.harness.clients.kubernetes import Cluster
     from suites.harness.deadlines import Deadlines
 
+pytestmark = [pytest.mark.benchmark, pytest.mark.disruptive, pytest.mark.timeout(600)]
+
 FOR_S = 15.0
 # After the fault is over by itself, all must be as it was within this.
 AFTERWARDS_S = 30.0
@@ -53,9 +55,6 @@ STANDING: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.benchmark
-@pytest.mark.disruptive
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", sorted(FAULTS))
 @pytest.mark.parametrize("loss", range(TIMES))
 def test_the_target_heals_when_the_runner_is_killed(
@@ -92,9 +91,6 @@ def test_the_target_heals_when_the_runner_is_killed(
     benchmark(f"runner_killed.{kind}", found)
 
 
-@pytest.mark.benchmark
-@pytest.mark.disruptive
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", sorted(STANDING))
 @pytest.mark.parametrize("loss", range(TIMES))
 def test_undo_heals_what_no_timer_ends(
