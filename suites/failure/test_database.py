@@ -11,10 +11,8 @@ from suites.harness.checkers.primaries import replaced_at, writable_at_once
 from suites.harness.checkers.recovery import write_gap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from reports.records import Measurement
-    from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge, Recording
     from suites.harness.clients.sql import Postgres
     from suites.harness.faults.base import Fault
@@ -22,41 +20,22 @@ if TYPE_CHECKING:
     from suites.harness.watch import PrimaryWatch
     from suites.harness.workloads.ledger import Ledger
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.failure]
 
 
-@pytest.mark.failure
 @pytest.mark.objective("failure.db_failover_gap_s")
 @pytest.mark.objective("failure.db_lost_writes")
 @pytest.mark.objective("failure.db_split_brain")
 def test_a_standby_takes_over_and_nothing_acknowledged_is_lost(
-    primary_lost: Mapping[str, Measurement], judge: Judge
-) -> None:
-    """Writes are acknowledged again soon, every acknowledged one is on every instance, and never do two take writes."""
-    judge.each(primary_lost)
-
-
-@pytest.mark.benchmark
-@pytest.mark.parametrize("loss", range(1, 11))
-def test_failover_over_ten_losses(
-    primary_lost: Mapping[str, Measurement],
-    benchmark: Benchmark,
-    loss: int,  # noqa: ARG001
-) -> None:
-    """How much gap and losses vary from one failover to the next."""
-    for objective, measurement in primary_lost.items():
-        benchmark(objective, measurement)
-
-
-@pytest.fixture
-def primary_lost(
     traffic: Callable[..., Traffic],
     fault: Callable[..., Fault],
     primary_watch: PrimaryWatch,
     postgres: Postgres,
     ledger: Ledger,
     history: Recording,
-) -> Mapping[str, Measurement]:
+    judge: Judge,
+) -> None:
+    """Writes are acknowledged again soon, every acknowledged one is on every instance, and never do two take writes."""
     with primary_watch, traffic("write") as flow:
         flow.until_steady(for_s=10)
         with fault("delete_pod", "postgresql", role="primary", grace_s=0) as loss:
@@ -65,9 +44,11 @@ def primary_lost(
     recorded, samples = history.closed(), primary_watch.history()
     injecting = recorded.first("injecting")
     replaced = replaced_at(samples, since=injecting.at) if injecting else None
-    noticed = postgres.failover_decided_at()
-    return {
-        "failure.db_failover_gap_s": write_gap(recorded, noticed_at=noticed, replaced_at=replaced, doubts=flow.doubts),
-        "failure.db_lost_writes": lost_writes(recorded, ledger.stored(), doubts=flow.doubts),
-        "failure.db_split_brain": writable_at_once(samples, fault=loss.name),
-    }
+    gap = write_gap(recorded, noticed_at=postgres.failover_decided_at(), replaced_at=replaced, doubts=flow.doubts)
+    judge.each(
+        {
+            "failure.db_failover_gap_s": gap,
+            "failure.db_lost_writes": lost_writes(recorded, ledger.stored(), doubts=flow.doubts),
+            "failure.db_split_brain": writable_at_once(samples, fault=loss.name),
+        }
+    )

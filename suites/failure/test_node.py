@@ -13,46 +13,31 @@ from suites.harness.checkers.recovery import journey_gap, write_gap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reports.records import Measurement
-    from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge, Recording
     from suites.harness.clients.sql import Postgres
     from suites.harness.faults.base import Fault
     from suites.harness.traffic import Traffic
     from suites.harness.workloads.ledger import Ledger
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.failure]
 
 # Past the longest gap that is promised, so that one which is too long is seen to be.
 GONE_FOR_S = 180.0
 RECOVERED_WITHIN_S = 150.0
 
 
-@pytest.mark.failure
 @pytest.mark.timeout(1200)
 @pytest.mark.objective("failure.node_loss_gap_s")
-def test_searches_and_writes_go_on_without_a_node(node_lost: Measurement, judge: Judge) -> None:
-    """Searches and writes are answered again while the node is still away, and nothing acknowledged is lost."""
-    judge("failure.node_loss_gap_s", node_lost)
-
-
-@pytest.mark.benchmark
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("loss", range(1, 11))
-def test_the_gap_over_ten_nodes_lost(node_lost: Measurement, benchmark: Benchmark, loss: int) -> None:  # noqa: ARG001
-    """How much the gap varies from one loss to the next."""
-    benchmark("failure.node_loss_gap_s", node_lost)
-
-
-@pytest.fixture
-def node_lost(
+def test_searches_and_writes_go_on_without_a_node(
     primary_on_worker: str,
     traffic: Callable[..., Traffic],
     fault: Callable[..., Fault],
     postgres: Postgres,
     ledger: Ledger,
     history: Recording,
-) -> Measurement:
+    judge: Judge,
+) -> None:
+    """Searches and writes are answered again while the node is still away, and nothing acknowledged is lost."""
     with traffic("search", "write") as flow:
         flow.until_steady(for_s=10)
         with fault("stop_node", "postgresql", role="primary", for_s=GONE_FOR_S) as loss:
@@ -63,15 +48,18 @@ def node_lost(
     searches = journey_gap(recorded, "search", doubts=flow.doubts)
     writes = write_gap(recorded, noticed_at=postgres.failover_decided_at())
     lost = lost_writes(recorded, ledger.stored())
-    return replace(
-        searches,
-        guards={"write_gap_s": writes.value, "lost_writes": lost.value},
-        doubts=tuple(dict.fromkeys((*searches.doubts, *writes.doubts, *lost.doubts))),
-        facts={
-            "primary_before": primary_on_worker,
-            "recovered_without_the_node": recovered,
-            "searches": searches.facts,
-            "writes": writes.facts,
-            "ledger": lost.facts,
-        },
+    judge(
+        "failure.node_loss_gap_s",
+        replace(
+            searches,
+            guards={"write_gap_s": writes.value, "lost_writes": lost.value},
+            doubts=tuple(dict.fromkeys((*searches.doubts, *writes.doubts, *lost.doubts))),
+            facts={
+                "primary_before": primary_on_worker,
+                "recovered_without_the_node": recovered,
+                "searches": searches.facts,
+                "writes": writes.facts,
+                "ledger": lost.facts,
+            },
+        ),
     )

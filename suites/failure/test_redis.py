@@ -10,47 +10,30 @@ import pytest
 from suites.harness.checkers.outage import error_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from reports.records import Measurement
-    from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge, Recording
     from suites.fixtures.tasks import Tasks
     from suites.harness.faults.base import Fault
     from suites.harness.target import Target
     from suites.harness.traffic import Traffic
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.failure]
 
 GONE_FOR_S = 20.0
 
 
-@pytest.mark.failure
 @pytest.mark.objective("failure.redis_outage_search_errors")
 @pytest.mark.objective("failure.redis_outage_lost_scrapes")
 def test_searches_and_accepted_scrapes_survive_without_redis(
-    redis_away: Mapping[str, Measurement], judge: Judge
+    traffic: Callable[..., Traffic],
+    fault: Callable[..., Fault],
+    target: Target,
+    tasks: Tasks,
+    history: Recording,
+    judge: Judge,
 ) -> None:
     """Searches go on; what is accepted meanwhile is scraped once Redis is back, by workers that consume again."""
-    judge.each(redis_away)
-
-
-@pytest.mark.benchmark
-@pytest.mark.parametrize("outage", range(1, 11))
-def test_ten_outages_of_redis(
-    redis_away: Mapping[str, Measurement],
-    benchmark: Benchmark,
-    outage: int,  # noqa: ARG001
-) -> None:
-    """The same ten times over."""
-    for objective, measurement in redis_away.items():
-        benchmark(objective, measurement)
-
-
-@pytest.fixture
-def redis_away(
-    traffic: Callable[..., Traffic], fault: Callable[..., Fault], target: Target, tasks: Tasks, history: Recording
-) -> Mapping[str, Measurement]:
     redis = target.component("redis")
     taken_down = {"spec": {"replicas": 0}}
     with traffic("search", "submit") as flow:
@@ -60,12 +43,14 @@ def redis_away(
             flow.run_on(for_s=GONE_FOR_S)
         flow.run_on(for_s=20)
     lost, first = tasks.lost(doubts=flow.doubts), tasks.first_after()
-    return {
-        "failure.redis_outage_search_errors": error_ratio(history.closed(), doubts=flow.doubts),
-        "failure.redis_outage_lost_scrapes": replace(
-            lost,
-            guards={**lost.guards, "first_task_after_s": first.value},
-            doubts=tuple(dict.fromkeys((*lost.doubts, *first.doubts))),
-            facts={**lost.facts, "first_task": first.facts},
-        ),
-    }
+    judge.each(
+        {
+            "failure.redis_outage_search_errors": error_ratio(history.closed(), doubts=flow.doubts),
+            "failure.redis_outage_lost_scrapes": replace(
+                lost,
+                guards={**lost.guards, "first_task_after_s": first.value},
+                doubts=tuple(dict.fromkeys((*lost.doubts, *first.doubts))),
+                facts={**lost.facts, "first_task": first.facts},
+            ),
+        }
+    )

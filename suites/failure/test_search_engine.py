@@ -11,34 +11,21 @@ from suites.harness.checkers.outage import undegraded_after_s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reports.records import Measurement
-    from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge, Recording
     from suites.harness.faults.base import Fault
     from suites.harness.traffic import Traffic
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.failure]
 
 
-@pytest.mark.failure
 @pytest.mark.objective("failure.search_engine_reconnect_s")
-def test_searches_fall_back_and_come_back(engine_lost: Measurement, judge: Judge) -> None:
+def test_searches_fall_back_and_come_back(
+    traffic: Callable[..., Traffic], fault: Callable[..., Fault], history: Recording, judge: Judge
+) -> None:
     """The database answers searches meanwhile and says so; soon after the engine's return they are whole again."""
-    judge("failure.search_engine_reconnect_s", engine_lost)
-
-
-@pytest.mark.benchmark
-@pytest.mark.parametrize("loss", range(1, 11))
-def test_the_way_back_over_ten_losses(engine_lost: Measurement, benchmark: Benchmark, loss: int) -> None:  # noqa: ARG001
-    """How much it varies from one loss to the next."""
-    benchmark("failure.search_engine_reconnect_s", engine_lost)
-
-
-@pytest.fixture
-def engine_lost(traffic: Callable[..., Traffic], fault: Callable[..., Fault], history: Recording) -> Measurement:
     with traffic("search", use_cache=False) as flow:
         flow.until_steady(for_s=10)
         with fault("kill_process", "meilisearch") as kill:
             kill.observed()
         flow.run_on(for_s=20)
-    return undegraded_after_s(history.closed(), doubts=flow.doubts)
+    judge("failure.search_engine_reconnect_s", undegraded_after_s(history.closed(), doubts=flow.doubts))

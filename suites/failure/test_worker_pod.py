@@ -9,35 +9,22 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reports.records import Measurement
-    from suites.fixtures.benchmark import Benchmark
     from suites.fixtures.evidence import Judge
     from suites.fixtures.tasks import Tasks
     from suites.harness.faults.base import Fault
     from suites.harness.traffic import Traffic
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.failure]
 
 
-@pytest.mark.failure
 @pytest.mark.objective("failure.worker_pod_lost_tasks")
-def test_accepted_scrapes_are_done_once_though_a_worker_is_lost(worker_pod_lost: Measurement, judge: Judge) -> None:
+def test_accepted_scrapes_are_done_once_though_a_worker_is_lost(
+    traffic: Callable[..., Traffic], fault: Callable[..., Fault], tasks: Tasks, judge: Judge
+) -> None:
     """Every scrape that was accepted around the SIGKILL of a worker completes, and stores each page once."""
-    judge("failure.worker_pod_lost_tasks", worker_pod_lost)
-
-
-@pytest.mark.benchmark
-@pytest.mark.parametrize("loss", range(1, 11))
-def test_lost_tasks_over_ten_losses(worker_pod_lost: Measurement, benchmark: Benchmark, loss: int) -> None:  # noqa: ARG001
-    """The same ten times over."""
-    benchmark("failure.worker_pod_lost_tasks", worker_pod_lost)
-
-
-@pytest.fixture
-def worker_pod_lost(traffic: Callable[..., Traffic], fault: Callable[..., Fault], tasks: Tasks) -> Measurement:
     with traffic("submit") as flow:
         flow.until_steady(for_s=10)
         with fault("kill_process", "worker") as kill:
             kill.observed()
         flow.run_on(for_s=10)
-    return tasks.lost(doubts=flow.doubts)
+    judge("failure.worker_pod_lost_tasks", tasks.lost(doubts=flow.doubts))

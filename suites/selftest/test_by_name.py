@@ -48,7 +48,11 @@ def test_what_is_named_is_left_to_the_expression(expression: str, left: list[str
 
 
 def test_an_expression_about_something_else_brings_neither() -> None:
-    files = ("suites/failure/test_redis.py", "reference/tests/live/test_uninstall.py")
+    files = (
+        "suites/failure/test_redis.py",
+        "suites/failure/test_runner_killed.py",
+        "reference/tests/live/test_uninstall.py",
+    )
     listed = subprocess.run(  # noqa: S603 - fixed words
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-m", "not smoke", *files],
         cwd=ROOT,
