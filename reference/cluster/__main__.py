@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
     tools = commands.add_parser("tools", help=f"build {', '.join(gobuild.GROUPS['tools'])} into the cache's bin folder")
     tools.set_defaults(run=_tools)
+
+    tidy = commands.add_parser("tidy", help="bring go/go.mod in line with what is compiled; after an edit of it")
+    tidy.set_defaults(run=_tidy)
     return parser
 
 
@@ -196,6 +199,11 @@ def _images(options: argparse.Namespace) -> int:
 def _tools(_options: argparse.Namespace) -> int:
     gobuild.install_tools()
     print(tool("kubectl").parent)
+    return 0
+
+
+def _tidy(_options: argparse.Namespace) -> int:
+    gobuild.tidy()
     return 0
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 from .process import CommandFailed, run, succeeds
 
@@ -73,6 +75,20 @@ def build(image: str, context: Mapping[str, Path], dockerfile: Path, arguments: 
 
 def save(images: list[str], file: Path) -> None:
     run("docker", "save", "--output", file, *images)
+
+
+@contextmanager
+def saved(images: list[str]) -> Iterator[IO[bytes]]:
+    """The images as one file that is read while it is written; layers they share are in it once.
+
+    Raises CommandFailed at the end if it was not whole.
+    """
+    command = ["docker", "save", *images]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as saving:
+        yield cast(IO[bytes], saving.stdout)
+        _, errors = saving.communicate()
+    if saving.returncode != 0:
+        raise CommandFailed(command, saving.returncode, errors.decode(errors="replace"))
 
 
 def load(file: Path) -> None:

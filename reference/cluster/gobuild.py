@@ -1,4 +1,4 @@
-"""The cluster's Go programs, built from one module, but for KEDA's.
+"""The cluster's Go programs, built from one module.
 
 The compiler's cache and the module downloads (together about 8 GB) live in the project's own cache and can be dropped
 once the programs are there: `python -m reference.cluster down --purge`, or by hand.
@@ -13,17 +13,17 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from . import keda, prometheus
-from .paths import GO_MODULE, KEDA_MODULE, cache
+from .paths import GO_MODULE, cache
 from .process import run, succeeds
 from .store import artifact_path, key_of, produce
 from .versions import versions
 
 KUBERNETES = "k8s.io/kubernetes/cmd"
-# Its programs are of a module of their own: they want newer libraries of Kubernetes than all others agree on.
-KEDA = "keda"
-PROMETHEUS = "prometheus"
+# Laid out anew before they are compiled: as released, both link the SDK of every cloud.
+LAID_OUT: dict[str, ModuleType] = {"prometheus": prometheus, "keda": keda}
 
 # One group is one call of the compiler and one artifact; what is assembled first comes first.
 GROUPS: dict[str, dict[str, str]] = {
@@ -47,8 +47,8 @@ GROUPS: dict[str, dict[str, str]] = {
     # On its own: it imports a package whose name differs from another's in case only.
     "storage": {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
     "skipper": {"skipper": "./ingress"},
-    PROMETHEUS: {"prometheus": f"{prometheus.MODULE}/cmd/prometheus"},
-    KEDA: {"keda": "./cmd/operator", "keda-adapter": "./cmd/adapter"},
+    "prometheus": {"prometheus": f"{prometheus.MODULE}/cmd/prometheus"},
+    "keda": {"keda": f"{keda.MODULE}/cmd/operator", "keda-adapter": f"{keda.MODULE}/cmd/adapter"},
 }
 GROUP_OF = {program: group for group, programs in GROUPS.items() for program in programs}
 ENVIRONMENT = {
@@ -95,28 +95,46 @@ def environment() -> dict[str, str]:
     return {**ENVIRONMENT, "GOCACHE": str(cache() / "go" / "build"), "GOMODCACHE": str(cache() / "go" / "mod")}
 
 
-def module_folder(module: str, used_by: Path = GO_MODULE) -> Path:
+def module_folder(module: str) -> Path:
     """Where a module's own files (manifests, CRDs, sources) are, downloaded if need be."""
-    told = run(go(), "mod", "download", "-json", module, cwd=used_by, env=environment())
+    told = run(go(), "mod", "download", "-json", module, cwd=GO_MODULE, env=environment())
     return Path(json.loads(told)["Dir"])
 
 
 @contextmanager
-def _sources(group: str) -> Iterator[Path]:
-    """The folder of the module that a group's programs are built in."""
-    if group not in (KEDA, PROMETHEUS):
+def sources(*groups: str) -> Iterator[Path]:
+    """The module that these groups are built in: ours, or a copy with what is laid out in the released ones' place."""
+    laid_out = [group for group in groups if group in LAID_OUT]
+    if not laid_out:
         yield GO_MODULE
         return
     with tempfile.TemporaryDirectory() as folder:
-        if group == KEDA:
-            keda.lay_out(module_folder(keda.MODULE, KEDA_MODULE), Path(folder))
-        else:
-            prometheus.lay_out(module_folder(prometheus.MODULE), Path(folder))
-        yield Path(folder)
+        root = Path(folder) / "module"
+        shutil.copytree(GO_MODULE, root)
+        for group in laid_out:
+            source = LAID_OUT[group]
+            source.lay_out(module_folder(source.MODULE), root / group)
+            with (root / "go.mod").open("a") as file:
+                file.write(f"\nreplace {source.MODULE} => ./{group}\n")
+        yield root
+
+
+def tidy() -> None:
+    """Bring go.mod and go.sum in line with what is compiled. Raises CommandFailed and loses nothing.
+
+    What nobody compiles of the modules that are laid out is not asked for either: most lines would be of clouds' and
+    brokers' clients.
+    """
+    with sources(*LAID_OUT) as root:
+        run(go(), "mod", "tidy", cwd=root, env=environment())
+        for source in LAID_OUT.values():
+            run(go(), "mod", "edit", f"-dropreplace={source.MODULE}", cwd=root)
+        for name in ("go.mod", "go.sum"):
+            shutil.copyfile(root / name, GO_MODULE / name)
 
 
 def _linker_flags(group: str) -> str:
-    if group == KEDA:
+    if group == "keda":
         return f"-s -w -X {keda.MODULE}/version.Version={versions().go[keda.MODULE].removeprefix('v')}"
     version = versions().kubernetes
     major, minor, _ = version.removeprefix("v").split(".")
@@ -134,14 +152,10 @@ def _linker_flags(group: str) -> str:
 def key(group: str) -> str:
     """The hash of all that goes into a group of programs."""
     programs = GROUPS[group]
-    if group == KEDA:
-        sources = [KEDA_MODULE, Path(keda.__file__)]
-    else:
-        local = [GO_MODULE / package for package in programs.values() if package.startswith("./")]
-        sources = [GO_MODULE / "go.mod", GO_MODULE / "go.sum", *local]
-        if group == PROMETHEUS:
-            sources.append(Path(prometheus.__file__))
-    return key_of(*sources, repr(programs), repr(ENVIRONMENT), _linker_flags(group))
+    local = [GO_MODULE / package for package in programs.values() if package.startswith("./")]
+    laid_out = LAID_OUT[group].inputs() if group in LAID_OUT else ()
+    inputs = [GO_MODULE / "go.mod", GO_MODULE / "go.sum", *local, *laid_out]
+    return key_of(*inputs, repr(programs), repr(ENVIRONMENT), _linker_flags(group))
 
 
 def built(group: str) -> bool:
@@ -153,11 +167,10 @@ def build(group: str) -> Path:
     programs = GROUPS[group]
 
     def make(folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder) as output, _sources(group) as sources:
+        with tempfile.TemporaryDirectory(dir=folder) as output, sources(group) as module:
             run(
-                go(), "build", "-ldflags", _linker_flags(group), "-o", f"{output}/",
-                *programs.values(),
-                cwd=sources, env=environment(),
+                go(), "build", "-ldflags", _linker_flags(group), "-o", f"{output}/", *programs.values(),
+                cwd=module, env=environment(),
             )  # fmt: skip
             for name, package in programs.items():
                 (Path(output) / _output_name(package)).rename(folder / name)

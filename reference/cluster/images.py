@@ -49,9 +49,9 @@ SERVICES = (
     "postgresql",
     "redis",
     "monitoring",
+    "keda",
+    "keda-adapter",
 )
-# Loaded into the running control plane, where it runs.
-AUTOSCALER = ("keda", "keda-adapter")
 # Our own code: loaded into running nodes, so that an edit costs one small import.
 OWN = ("searchapp", "searchengine", "demosite")
 # The part of `reference/` that each of them carries beside its own.
@@ -82,7 +82,7 @@ RECIPES: dict[str, Recipe] = {
     "cloudnative-pg": _program("manager", folder="cloudnative-pg", on=""),
     "skipper": _program("skipper", folder="skipper"),
     "kube-state-metrics": _program("kube-state-metrics", folder="kube-state-metrics"),
-    **{name: _program(name, folder="keda") for name in AUTOSCALER},
+    **{name: _program(name, folder="keda") for name in ("keda", "keda-adapter")},
     "postgresql": Recipe(set="postgresql"),
     "redis": Recipe(set="redis"),
     "monitoring": Recipe(set="monitoring", program="prometheus"),

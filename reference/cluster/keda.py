@@ -1,27 +1,26 @@
 """KEDA, the autoscaler: its source cut down to the scaler that the platform uses, and its manifests.
 
 As released it links the SDK of every cloud and the client of every broker. The module in the compiler's cache is laid
-out anew with one scaler, and with stand-ins of ours (`go/keda/without_clouds`) for the packages that lead to them; the
-rest is compiled as it is, by KEDA's own go.mod and go.sum.
+out anew with one scaler, and with stand-ins of ours (`go/_without/keda`) for the packages that lead to them; the
+rest is compiled as it is.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .paths import KEDA_MODULE
+from .paths import GO_MODULE
 from .versions import OtherSource
 
 MODULE = "github.com/kedacore/keda/v2"
 NAMESPACE = "keda"
 TRIGGER = "prometheus"
 
-_STAND_INS = KEDA_MODULE / "without_clouds"
+_STAND_INS = GO_MODULE / "_without" / "keda"
 # What the two programs are made of.
 _FOLDERS = ("apis", "cmd/adapter", "cmd/operator", "controllers", "pkg", "version")
 # Left out, as patterns within a folder; stand-ins take the place of what is asked for elsewhere.
@@ -41,7 +40,6 @@ _BUILDER = "pkg/scaling/scalers_builder.go"
 _CHOICE = re.compile(r"(?<=\tswitch triggerType \{\n).*?(?=\tdefault:\n)", re.DOTALL)
 _CASE = re.compile(rf'^\tcase "{TRIGGER}":\n(?:\t\t.*\n)+', re.MULTILINE)
 _DEPLOYMENT = re.compile("^kind: Deployment$", re.MULTILINE)
-_KIND = re.compile("^kind: CustomResourceDefinition$", re.MULTILINE)
 _OF_WEBHOOKS = re.compile("^(kind: ValidatingWebhookConfiguration|  name: keda-admission.*)$", re.MULTILINE)
 
 # On the node that no fault takes away, beside the API server that asks it.
@@ -53,9 +51,8 @@ _RESOURCES = {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory":
 
 
 def lay_out(module: Path, into: Path) -> None:
-    """Copy what is to be compiled; the folder is then a Go module of its own. Raises OtherSource."""
-    for name in ("go.mod", "go.sum"):
-        shutil.copyfile(module / name, into / name)
+    """Copy what is to be compiled; the folder may stand in for the module. Raises OtherSource."""
+    _place((module / "go.mod").read_text(), into / "go.mod")
     for folder in _FOLDERS:
         for file in sorted((module / folder).rglob("*.go")):
             place = file.relative_to(module)
@@ -64,6 +61,11 @@ def lay_out(module: Path, into: Path) -> None:
     for file in sorted(_STAND_INS.rglob("*.go")):
         _place(file.read_text(), into / file.relative_to(_STAND_INS))
     _place(_with_one_scaler((module / _BUILDER).read_text()), into / _BUILDER)
+
+
+def inputs() -> list[Path]:
+    """What decides over the laid out source, beside the module's version."""
+    return [Path(__file__), _STAND_INS]
 
 
 def _is_left_out(file: Path) -> bool:
@@ -84,20 +86,15 @@ def _with_one_scaler(source: str) -> str:
     return source[: choice.start()] + case[0] + source[choice.end() :]
 
 
-def kinds(shipped: str) -> str:
-    """The custom kinds among KEDA's own manifests."""
-    return "\n---\n".join(text for text in shipped.split("\n---\n") if _KIND.search(text))
-
-
 def manifests(shipped: str, images: dict[str, str]) -> str:
-    """KEDA's own manifests for this cluster, without its kinds and admission webhooks. `images` are by Deployment.
+    """KEDA's own manifests for this cluster, without its admission webhooks. `images` are by Deployment.
 
     Nobody but the chart makes ScaledObjects here, and a webhook would be one more pod.
     """
     missing = set(images)
     texts = []
     for text in shipped.split("\n---\n"):
-        if _OF_WEBHOOKS.search(text) or _KIND.search(text):
+        if _OF_WEBHOOKS.search(text):
             continue
         if _DEPLOYMENT.search(text):
             # Only these are read: all of them would take seconds.

@@ -173,8 +173,13 @@ def _config(shape: Shape) -> dict[str, object]:
         "controllerManager": {"extraArgs": {"leader-elect": "false", "node-monitor-grace-period": f"{LOST_NODE_S}s"}},
         "scheduler": {"extraArgs": {"leader-elect": "false"}},
     }
-    # A kubelet renews its lease four times within its duration.
-    kubelet = {"kind": "KubeletConfiguration", "nodeLeaseDurationSeconds": LOST_NODE_S}
+    kubelet = {
+        "kind": "KubeletConfiguration",
+        # A kubelet renews its lease four times within its duration.
+        "nodeLeaseDurationSeconds": LOST_NODE_S,
+        # Hosts on version 1 of control groups do: what is served here asks for none of the newer one's.
+        "failCgroupV1": False,
+    }
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",

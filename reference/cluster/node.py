@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
 from . import debian, docker, gobuild, images
 from .paths import IMAGES
@@ -24,7 +25,7 @@ STORAGE_MANIFEST = "kind/manifests/default-storage.yaml"
 
 # What a node image must carry, and what it may: our own code changes often, so nodes get newer images while they run.
 _MUST = (*images.CONTROL_PLANE, *images.SERVICES)
-_MAY = (*images.OWN, *images.TOOLS, *images.AUTOSCALER)
+_MAY = (*images.OWN, *images.TOOLS)
 RECIPE = "2"  # raise when the steps below change
 
 
@@ -109,10 +110,8 @@ def _preload(container: str) -> None:
         if time.monotonic() > stop_at:
             raise TimeoutError(f"containerd did not start in the node image within {CONTAINERD_START_S} s")
         time.sleep(0.2)
-    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-        # One file for all: layers they share are in it once.
-        docker.save([debian.base_image(), *(images.ensure(name) for name in (*_MUST, *_MAY))], Path(file.name))
-        import_archive(container, Path(file.name), unpack=False)
+    with docker.saved([debian.base_image(), *(images.ensure(name) for name in (*_MUST, *_MAY))]) as stream:
+        _import(container, stream, "--no-unpack")
     wanted = docker.execute(
         container, "kubeadm", "config", "images", "list", "--kubernetes-version", versions().kubernetes
     )
@@ -123,12 +122,15 @@ def _preload(container: str) -> None:
     docker.execute(container, "sh", "-c", "rm -rf /run/containerd /tmp/* && sync")
 
 
-def import_archive(container: str, archive_file: Path, *, unpack: bool = True) -> None:
+def import_archive(container: str, archive_file: Path) -> None:
     """Load an image file into a node's containerd."""
-    options = [] if unpack else ["--no-unpack"]
     with archive_file.open("rb") as stream:
-        run(
-            "docker", "exec", "-i", container, "ctr", "-n", "k8s.io", "images", "import",
-            "--label=io.cri-containerd.pinned=pinned", "--all-platforms", *options, "-",
-            stdin=stream,
-        )  # fmt: skip
+        _import(container, stream)
+
+
+def _import(container: str, stream: IO[bytes], *options: str) -> None:
+    run(
+        "docker", "exec", "-i", container, "ctr", "-n", "k8s.io", "images", "import",
+        "--label=io.cri-containerd.pinned=pinned", "--all-platforms", *options, "-",
+        stdin=stream,
+    )  # fmt: skip

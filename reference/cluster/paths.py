@@ -9,7 +9,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CLUSTER = Path(__file__).resolve().parent
 IMAGES = REPOSITORY / "reference" / "images"
 GO_MODULE = CLUSTER / "go"
-KEDA_MODULE = GO_MODULE / "keda"
 
 
 def cache() -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from . import gobuild, images, keda, kind, node
-from .paths import CLUSTER, KEDA_MODULE, REPOSITORY, kubeconfig, tool
+from .paths import CLUSTER, REPOSITORY, kubeconfig, tool
 from .process import run
 from .progress import Progress
 from .store import key_of, produce
@@ -52,9 +52,6 @@ class Sources:
 
     def tools(self) -> list[str]:
         return [] if self.pull else list(images.TOOLS)
-
-    def autoscaler(self) -> list[str]:
-        return [] if self.pull else list(images.AUTOSCALER)
 
 
 def load_images(sources: Sources) -> None:
@@ -135,21 +132,14 @@ def autoscaler_manifest() -> Path:
     version = versions().go[keda.MODULE]
 
     def make(folder: Path) -> None:
-        text = run(tool("kubectl"), "kustomize", gobuild.module_folder(keda.MODULE, KEDA_MODULE) / "config" / "default")
+        text = run(tool("kubectl"), "kustomize", gobuild.module_folder(keda.MODULE) / "config" / "default")
         (folder / "keda.yaml").write_text(text)
 
     return produce("autoscaler-manifest", key_of(version), make) / "keda.yaml"
 
 
-def declare_autoscaler() -> None:
-    """KEDA's kinds alone: the platform's chart has objects of them, whenever their programs come."""
-    _apply(keda.kinds(autoscaler_manifest().read_text()))
-
-
 def install_autoscaler(sources: Sources) -> None:
-    """KEDA, after its kinds, once its images are built; `wait_ready` waits for it, which makes a certificate first."""
-    for name in sources.autoscaler():
-        _load(kind.CONTROL_PLANE, name)
+    """KEDA, whose kinds the platform's chart has objects of; `wait_ready` waits for its programs."""
     programs = {"keda-operator": "keda", "keda-metrics-apiserver": "keda-adapter"}
     deployments = {deployment: sources.reference(image) for deployment, image in programs.items()}
     _apply(keda.manifests(autoscaler_manifest().read_text(), deployments))

@@ -1,7 +1,7 @@
-"""Prometheus with the one service discovery that the platform uses.
+"""Prometheus with the one service discovery that the platform uses, and without a description of its own API.
 
-As released it links the SDK of every cloud that it can look for targets in. What it links is said by one file, which
-whoever builds it may shorten: the module is laid out anew with a shorter one, and stands in for itself in our own.
+As released it links the SDK of every cloud that it can look for targets in, and a parser of OpenAPI that costs more to
+compile than all the rest of it. It is laid out anew without both, with a stand-in of ours for the description.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from .paths import GO_MODULE
 from .versions import OtherSource
 
 MODULE = "github.com/prometheus/prometheus"
-_PLUGINS = "plugins/plugins.go"
-_DISCOVERY = "kubernetes"
-_REGISTERED = f'\t_ "{MODULE}/discovery/{_DISCOVERY}"\n'
+_STAND_INS = GO_MODULE / "_without" / "prometheus"
+_LEFT_OUT = ("*_test.go", "plugins/plugin_*.go", "web/api/v1/openapi*.go", "web/api/testhelpers/*.go")
+_KEPT = "plugins/plugin_kubernetes.go"
 
 
 def lay_out(module: Path, into: Path) -> None:
-    """Make a copy of our Go module in which this Prometheus takes the released one's place. Raises OtherSource."""
-    plugins = module / _PLUGINS
-    if not plugins.exists() or _REGISTERED not in plugins.read_text():
-        raise OtherSource(f"{MODULE}: {_PLUGINS} does not register the discovery of {_DISCOVERY} where it did")
-    for file in [module / "go.mod", *module.rglob("*.go")]:
-        if not file.match("*_test.go"):
-            place = into / "prometheus" / file.relative_to(module)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
-    (into / "prometheus" / _PLUGINS).write_text(f"package plugins\n\nimport (\n{_REGISTERED})\n")
-    (into / "go.mod").write_text(f"{(GO_MODULE / 'go.mod').read_text()}\nreplace {MODULE} => ./prometheus\n")
-    shutil.copyfile(GO_MODULE / "go.sum", into / "go.sum")
+    """Copy what is to be compiled; the folder may stand in for the module. Raises OtherSource."""
+    stand_ins = {file.relative_to(_STAND_INS): file for file in _STAND_INS.rglob("*.go")}
+    for expected in (Path(_KEPT), *stand_ins):
+        if not (module / expected).exists():
+            raise OtherSource(f"{MODULE} has no {expected.as_posix()} where it had one")
+    kept = [module / "go.mod", module / _KEPT]
+    kept += [file for file in module.rglob("*.go") if not any(file.match(pattern) for pattern in _LEFT_OUT)]
+    for place, file in ({file.relative_to(module): file for file in kept} | stand_ins).items():
+        (into / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, into / place)
+
+
+def inputs() -> list[Path]:
+    """What decides over the laid out source, beside the module's version."""
+    return [Path(__file__), _STAND_INS]

@@ -42,26 +42,23 @@ def up(wish: Wish, progress: Progress) -> None:
         prepare_host(wish, progress, pull=pull)
         sweep_scratch()
         sources = platform.Sources(pull=pull)
-        with _compiler() as compiler:
-            node_image = make_images(sources, compiler, progress)
-            shape = kind.Shape(node_image=node_image, workers=wish.workers, http_port=wish.http_port)
-            bring_cluster(shape, progress)
-            kind.shorten_paths()
-            kind.favour_control_plane()
+        node_image = make_images(sources, progress)
+        shape = kind.Shape(node_image=node_image, workers=wish.workers, http_port=wish.http_port)
+        bring_cluster(shape, progress)
+        kind.shorten_paths()
+        kind.favour_control_plane()
+        if not pull:
+            isolation.close()
+        with progress.step("operators, ingress, own images"), ThreadPoolExecutor() as pool:
+            loading = pool.submit(platform.load_images, sources)
+            platform.install_operator(sources)
+            platform.install_ingress(sources)
             if not pull:
-                isolation.close()
-            with progress.step("operator, ingress, own images"), ThreadPoolExecutor() as pool:
-                loading = pool.submit(platform.load_images, sources)
-                platform.install_operator(sources)
-                platform.declare_autoscaler()
-                platform.install_ingress(sources)
-                if not pull:
-                    platform.close_dns()
-                platform.wait_for_operator()
-                loading.result()
-            platform.deploy(sources, progress)
-            with progress.step("autoscaler"):
-                platform.install_autoscaler(sources)
+                platform.close_dns()
+            platform.install_autoscaler(sources)
+            platform.wait_for_operator()
+            loading.result()
+        platform.deploy(sources, progress)
         platform.wait_ready(progress)
         drop_old_images(node_image, sources)
         if wish.drop_compiler_cache:
@@ -95,10 +92,7 @@ def prepare_host(wish: Wish, progress: Progress, *, pull: bool) -> None:
 
 @contextmanager
 def _compiler() -> Iterator[Executor]:
-    """The compiler's lane: still at work for the autoscaler, its longest, when the cluster comes up.
-
-    Whoever failed waits for the group that is being compiled, and for none after it.
-    """
+    """The compiler's lane. Whoever failed waits for the group that is being compiled, and for none after it."""
     lane = ThreadPoolExecutor(max_workers=1)
     try:
         yield lane
@@ -106,11 +100,8 @@ def _compiler() -> Iterator[Executor]:
         lane.shutdown(cancel_futures=True)
 
 
-def make_images(sources: platform.Sources, compiler: Executor, progress: Progress) -> str:
-    """Have every image that a cluster starts with; the node image's reference.
-
-    Compiling and assembling go on side by side; the autoscaler's programs may still be compiled when this returns.
-    """
+def make_images(sources: platform.Sources, progress: Progress) -> str:
+    """Have every image that a cluster starts with, compiled and assembled side by side; the node image's reference."""
     if sources.pull:
         # kind, kubectl and helm are not to be had as images; they take a minute.
         with progress.step("compile tools"):
@@ -119,8 +110,9 @@ def make_images(sources: platform.Sources, compiler: Executor, progress: Progres
             with progress.step(f"image {name}"):
                 images.archive(name)
         return images.pulled(node.NAME)
-    compiled = {group: compiler.submit(_compile, group, progress) for group in gobuild.GROUPS}
-    _assemble(compiled, progress)
+    with _compiler() as compiler:
+        compiled = {group: compiler.submit(_compile, group, progress) for group in gobuild.GROUPS}
+        _assemble(compiled, progress)
     gobuild.install_tools()
     with progress.step("node image ready", quiet=True):
         return node.ensure()
@@ -143,7 +135,7 @@ def _assemble(compiled: dict[str, Future[None]], progress: Progress) -> None:
             with progress.step(f"wheels {name}"):
                 wheels.wheelhouse(name, IMAGES / name / "requirements.txt")
     later = {name: gobuild.GROUP_OF[program] for name, recipe in images.RECIPES.items() if (program := recipe.program)}
-    wanted = images.RECIPES.keys() - {*images.ON_DEMAND, *images.AUTOSCALER}
+    wanted = images.RECIPES.keys() - set(images.ON_DEMAND)
     for name in sorted(wanted, key=lambda image: list(compiled).index(later[image]) if image in later else -1):
         if name in later:
             compiled[later[name]].result()

@@ -9,7 +9,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from .paths import CLUSTER, GO_MODULE, KEDA_MODULE
+from .paths import CLUSTER, GO_MODULE
 
 KUBERNETES = "k8s.io/kubernetes"
 _REQUIRED = re.compile(r"^\s*(?:require\s+)?([\w./~-]+)\s+(v[\w.+-]+)", re.MULTILINE)
@@ -52,7 +52,7 @@ class Versions:
 
 @once
 def versions() -> Versions:
-    modules = _go_versions(KEDA_MODULE / "go.mod") | _go_versions(GO_MODULE / "go.mod")
+    modules = _go_versions(GO_MODULE / "go.mod")
     return Versions(go=modules, table=tomllib.loads((CLUSTER / "versions.toml").read_text()))
 
 

@@ -9,5 +9,5 @@ from reference.cluster.paths import REPOSITORY
 def test_what_plays_users_is_there_and_nobody_waits_for_it() -> None:
     assert all((REPOSITORY / part).exists() for part in images.PLAYS_USERS)
     assert images.RECIPES[images.LOAD_GENERATOR].carries == images.PLAYS_USERS
-    of_up = {*images.CONTROL_PLANE, *images.SERVICES, *images.AUTOSCALER, *images.OWN, *images.TOOLS}
+    of_up = {*images.CONTROL_PLANE, *images.SERVICES, *images.OWN, *images.TOOLS}
     assert of_up == images.RECIPES.keys() - set(images.ON_DEMAND)

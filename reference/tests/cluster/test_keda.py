@@ -26,7 +26,6 @@ BUILDER = """package scaling
 """
 SOURCES = {
     "go.mod": "module keda",
-    "go.sum": "",
     "pkg/scaling/scalers_builder.go": BUILDER,
     "pkg/scaling/scalers_builder_test.go": "package scaling",
     "pkg/scalers/prometheus_scaler.go": "package scalers",
@@ -91,14 +90,6 @@ def test_the_manifests_are_without_webhooks_and_stay_on_the_control_plane() -> N
     assert pod["nodeSelector"] == {"node-role.kubernetes.io/control-plane": ""}
     assert pod["containers"][0]["image"] == "here:1"
     assert "--leader-elect" not in pod["containers"][0]["args"]
-
-
-def test_its_kinds_are_declared_before_its_programs_are_there() -> None:
-    kind = "apiVersion: v1\nkind: CustomResourceDefinition\nmetadata:\n  name: scaledobjects.keda.sh\n"
-    shipped = "\n---\n".join((SERVICE, kind, DEPLOYMENT.format(name="keda-operator")))
-    (found,) = yaml.safe_load_all(keda.kinds(shipped))
-    assert found["metadata"]["name"] == "scaledobjects.keda.sh"
-    assert "CustomResourceDefinition" not in keda.manifests(shipped, {"keda-operator": "here:1"})
 
 
 @pytest.mark.parametrize(("images", "reason"), [({}, "a deployment keda-operator"), ({"other": "x"}, "deployment")])
