@@ -42,6 +42,10 @@ def _error_ratio(seen: Aftermath) -> Measurement:
     return outage.error_ratio(seen.history, doubts=seen.doubts)
 
 
+def _read_error_ratio(seen: Aftermath) -> Measurement:
+    return outage.error_ratio(seen.history, kind="read", doubts=seen.doubts)
+
+
 def _undegraded_after_s(seen: Aftermath) -> Measurement:
     return outage.undegraded_after_s(seen.history, doubts=seen.doubts)
 
@@ -94,6 +98,7 @@ MEASURES: Mapping[str, Measure] = {
     "search_gap": Measure(needs=frozenset({"search"}), by=_search_gap),
     "write_gap": Measure(needs=frozenset({"write"}), by=_write_gap),
     "error_ratio": Measure(needs=frozenset({"search"}), by=_error_ratio),
+    "read_error_ratio": Measure(needs=frozenset({"read"}), by=_read_error_ratio),
     "undegraded_after_s": Measure(needs=frozenset({"search"}), by=_undegraded_after_s),
     "lost_writes": Measure(needs=frozenset({"write"}), by=_lost_writes),
     "writable_at_once": Measure(needs=frozenset({PRIMARIES}), by=_writable_at_once),

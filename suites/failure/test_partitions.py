@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from suites.harness.checkers.ledger import lost_writes
+from suites.harness.checkers.outage import error_ratio
 from suites.harness.checkers.partition import LOOK_FOR_S, recovery
 from suites.harness.checkers.primaries import writable_at_once
 
@@ -57,8 +58,11 @@ def test_primary_and_replicas_part(
     history: Recording,
     judge: Judge,
 ) -> None:
-    """A commit that no replica confirms is not acknowledged but refused with 503 in time, and nobody is promoted."""
-    with primary_watch, traffic("search", "write") as flow:
+    """A commit that no replica confirms is not acknowledged but refused with 503 in time, and nobody is promoted.
+
+    What needs no commit is served on: searches, and reads of what is stored.
+    """
+    with primary_watch, traffic("search", "read", "write") as flow:
         flow.until_steady(for_s=10)
         with fault(
             "partition", "postgresql", "postgresql", role="primary", peer_role="replica", for_s=EXPIRES_AFTER_S
@@ -69,13 +73,14 @@ def test_primary_and_replicas_part(
     lost = lost_writes(history.closed(), ledger.stored())
     found = recovery(history.closed(), lost, doubts=flow.doubts)
     primaries = writable_at_once(primary_watch.history())
+    reads = error_ratio(history.closed(), kind="read")
     judge(
         "failure.partition_db_replicas",
         replace(
             found,
-            guards={**found.guards, "writable_at_once": primaries.value},
-            doubts=(*found.doubts, *primaries.doubts),
-            facts={**found.facts, "primaries": primaries.facts},
+            guards={**found.guards, "writable_at_once": primaries.value, "read_error_ratio": reads.value},
+            doubts=tuple(dict.fromkeys((*found.doubts, *primaries.doubts, *reads.doubts))),
+            facts={**found.facts, "primaries": primaries.facts, "reads": reads.facts},
         ),
     )
 

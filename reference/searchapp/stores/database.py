@@ -83,12 +83,17 @@ def async_url(database_url: str) -> Any:
 
 
 class Database:
-    """A pool of connections to the primary. With `no_timeouts`, a fault, it waits for every answer."""
+    """Connections to the primary, where there is more than one half of them for reads.
+
+    A primary that has lost its replicas answers reads and confirms no commit. Who waits for that must not hold what a
+    read needs, and it says nothing of reads: commits have a breaker of their own. With `no_timeouts`, a fault, every
+    answer is waited for.
+    """
 
     def __init__(self, database_url: str, *, pool_size: int, name: str, no_timeouts: bool = False) -> None:
         self._waits_at_least_s = FOR_EVER_S if no_timeouts else 0.01
-        self._size = pool_size
         self.breaker = Breaker(dependency="database")
+        self._commits = Breaker(dependency="database")
 
         def engine(size: int) -> AsyncEngine:
             return create_async_engine(
@@ -109,18 +114,21 @@ class Database:
                 },
             )
 
-        self._engine = engine(pool_size)
-        # The same connections, each statement by itself: a transaction around it would be two more answers to wait for.
-        self._looks = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        for_reads = pool_size // 2
+        self._writes = engine(pool_size - for_reads)
+        # Each statement by itself: a transaction around it would be two more answers to wait for.
+        self._reads = (engine(for_reads) if for_reads else self._writes).execution_options(isolation_level="AUTOCOMMIT")
         # A probe that had to queue behind the requests would call a busy database a lost one.
         self._probes = engine(1).execution_options(isolation_level="AUTOCOMMIT")
         self._abandoned: set[asyncio.Task[Any]] = set()
-        pool = self._engine.pool
-        metrics.db_connections_active.set_function(lambda: float(pool.checkedout()))  # type: ignore[attr-defined]
+        pools = {self._reads.pool, self._writes.pool}
+        metrics.db_connections_active.set_function(
+            lambda: float(sum(pool.checkedout() for pool in pools))  # type: ignore[attr-defined]
+        )
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]], *, timeout_s: float = DB_READ_TIMEOUT_S) -> T:
         """What `work` finds, or Unavailable. Each of its statements sees what is committed by then."""
-        return await self._run(work, idempotent=True, timeout_s=timeout_s, engine=self._looks)
+        return await self._run(work, idempotent=True, timeout_s=timeout_s, engine=self._reads)
 
     async def write(
         self,
@@ -130,21 +138,26 @@ class Database:
         timeout_s: float = DB_WRITE_TIMEOUT_S,
     ) -> T:
         """What `work` returns, committed. Unavailable: nothing was written. OutcomeUnknown: it may have been."""
-        return await self._run(work, idempotent=idempotent, timeout_s=timeout_s, engine=self._engine)
+        self._commits.require_closed()
+        answer = await self._run(work, idempotent=idempotent, timeout_s=timeout_s, engine=self._writes)
+        self._commits.succeeded()
+        return answer
 
     async def warm(self, connections: int) -> None:
-        """Open that many connections, so that nobody's request is the one that waits for them. Unavailable."""
-        await asyncio.gather(*(self.read(_look) for _ in range(min(connections, self._size))))
+        """Open that many connections of each kind, so that nobody's request waits for them. Unavailable."""
+        kinds = (self.read, self.write)
+        await asyncio.gather(*(ask(_look) for ask in kinds for _ in range(connections)))
 
     async def probe(self) -> None:
-        """Ask the server for a sign of life, past the breaker."""
+        """Ask the server for a sign of life, past the breaker. Whether it confirms commits the next write tries."""
         await self._bounded(_look, _Attempt(), timeout_s=1.0, engine=self._probes)
+        self._commits.succeeded()
 
     async def close(self) -> None:
         for task in self._abandoned:
             task.cancel()
-        await self._engine.dispose()
-        await self._probes.dispose()
+        for engine in (self._reads, self._writes, self._probes):
+            await engine.dispose()
 
     async def _run(
         self,
@@ -169,9 +182,10 @@ class Database:
                 came_second = _sqlstate(error) in _CAME_SECOND
                 if not came_second and not _is_connection_failure(error):
                     raise
-                if not came_second and not self._only_queued(error, attempt):
-                    self.breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
                 unknown = attempt.committing and not came_second
+                if not came_second and not _only_queued(error, attempt, engine):
+                    breaker = self._commits if unknown else self.breaker
+                    breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
                 may_have_committed = may_have_committed or unknown
                 retry = not last and loop.time() < deadline and (idempotent or not unknown)
                 if retry:
@@ -201,12 +215,6 @@ class Database:
             self._abandon(task, attempt)
             raise TimeoutError(f"no answer within {timeout_s:.1f} s")
         return task.result()
-
-    def _only_queued(self, error: BaseException, attempt: _Attempt) -> bool:
-        """Whether no connection of ours was free: that says nothing of the server."""
-        pool = self._engine.pool
-        all_in_use = pool.checkedout() >= pool.size()  # type: ignore[attr-defined]
-        return isinstance(error, PoolTimeout) or (isinstance(error, TimeoutError) and not attempt.began and all_in_use)
 
     def _abandon(self, task: asyncio.Task[Any], attempt: _Attempt) -> None:
         self._abandoned.add(task)
@@ -245,6 +253,13 @@ class Database:
 
 async def _look(connection: AsyncConnection) -> None:
     await connection.execute(text("select from sites limit 1"))
+
+
+def _only_queued(error: BaseException, attempt: _Attempt, engine: AsyncEngine) -> bool:
+    """Whether no connection of ours was free: that says nothing of the server."""
+    pool = engine.pool
+    all_in_use = pool.checkedout() >= pool.size()  # type: ignore[attr-defined]
+    return isinstance(error, PoolTimeout) or (isinstance(error, TimeoutError) and not attempt.began and all_in_use)
 
 
 def _sqlstate(error: BaseException) -> str | None:

@@ -296,3 +296,52 @@ def test_a_database_whose_connections_are_all_in_use_is_busy_and_not_lost(schema
         await database.close()
 
     asyncio.run(run())
+
+
+@pytest.fixture
+def _slow_commits(rows: psycopg.Connection) -> Iterator[None]:
+    """A commit of a new site is answered after two seconds, as by a primary that waits for its replicas."""
+    rows.execute(
+        """
+        create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(2); return null; end';
+        create constraint trigger slow after insert on sites deferrable initially deferred
+            for each row execute function slow();
+        """
+    )
+    yield
+    rows.execute("drop function slow cascade")
+
+
+@pytest.mark.usefixtures("_slow_commits")
+def test_reads_go_on_while_commits_are_not_answered(schema: str, site_id: str) -> None:
+    async def run() -> None:
+        database = Database(schema, pool_size=4, name=site_id)
+        waiting = [
+            asyncio.create_task(database.write(_insert(f"{site_id}{number}"), timeout_s=1.0))  # type: ignore[arg-type]
+            for number in range(4)
+        ]
+        await asyncio.sleep(0.3)
+        assert await asyncio.gather(*(database.read(_one, timeout_s=0.5) for _ in range(4))) == [1] * 4
+        told = [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)]
+        assert told.count(OutcomeUnknown) >= 2
+        assert not database.breaker.is_open
+        await database.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("_slow_commits")
+def test_commits_that_are_not_answered_are_not_sent_until_the_server_is_seen_again(schema: str, site_id: str) -> None:
+    async def run() -> None:
+        database = Database(schema, pool_size=4, name=site_id)
+        for number in range(3):
+            with pytest.raises(OutcomeUnknown):
+                await database.write(_insert(f"{site_id}{number}"), timeout_s=1.0)  # type: ignore[arg-type]
+        with pytest.raises(Unavailable):
+            await database.write(_one)
+        assert await database.read(_one) == 1
+        await database.probe()
+        assert await database.write(_one) == 1
+        await database.close()
+
+    asyncio.run(run())
