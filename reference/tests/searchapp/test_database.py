@@ -316,7 +316,7 @@ def _slow_commits(rows: psycopg.Connection) -> Iterator[None]:
 def test_reads_go_on_while_commits_are_not_answered(schema: str, site_id: str) -> None:
     async def run() -> None:
         database = Database(schema, pool_size=4, name=site_id)
-        waiting = [
+        waiting: list[asyncio.Task[None]] = [
             asyncio.create_task(database.write(_insert(f"{site_id}{number}"), timeout_s=1.0))  # type: ignore[arg-type]
             for number in range(4)
         ]
