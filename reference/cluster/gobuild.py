@@ -13,17 +13,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
-from . import keda, prometheus
+from . import keda, shortened
 from .paths import GO_MODULE, cache
 from .process import run, succeeds
 from .store import artifact_path, key_of, produce
 from .versions import versions
 
 KUBERNETES = "k8s.io/kubernetes/cmd"
-# Laid out anew before they are compiled: as released, both link the SDK of every cloud.
-LAID_OUT: dict[str, ModuleType] = {"prometheus": prometheus, "keda": keda}
+# Laid out anew before they are compiled, by the group of programs that is built from them.
+LAID_OUT = {"skipper": shortened.SKIPPER, "prometheus": shortened.PROMETHEUS, "keda": keda.SOURCE}
 
 # One group is one call of the compiler and one artifact; what is assembled first comes first.
 GROUPS: dict[str, dict[str, str]] = {
@@ -47,7 +46,7 @@ GROUPS: dict[str, dict[str, str]] = {
     # On its own: it imports a package whose name differs from another's in case only.
     "storage": {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
     "skipper": {"skipper": "./ingress"},
-    "prometheus": {"prometheus": f"{prometheus.MODULE}/cmd/prometheus"},
+    "prometheus": {"prometheus": f"{shortened.PROMETHEUS.module}/cmd/prometheus"},
     "keda": {"keda": f"{keda.MODULE}/cmd/operator", "keda-adapter": f"{keda.MODULE}/cmd/adapter"},
 }
 GROUP_OF = {program: group for group, programs in GROUPS.items() for program in programs}
@@ -113,9 +112,9 @@ def sources(*groups: str) -> Iterator[Path]:
         shutil.copytree(GO_MODULE, root)
         for group in laid_out:
             source = LAID_OUT[group]
-            source.lay_out(module_folder(source.MODULE), root / group)
+            source.lay_out(module_folder(source.module), root / group)
             with (root / "go.mod").open("a") as file:
-                file.write(f"\nreplace {source.MODULE} => ./{group}\n")
+                file.write(f"\nreplace {source.module} => ./{group}\n")
         yield root
 
 
@@ -128,7 +127,7 @@ def tidy() -> None:
     with sources(*LAID_OUT) as root:
         run(go(), "mod", "tidy", cwd=root, env=environment())
         for source in LAID_OUT.values():
-            run(go(), "mod", "edit", f"-dropreplace={source.MODULE}", cwd=root)
+            run(go(), "mod", "edit", f"-dropreplace={source.module}", cwd=root)
         for name in ("go.mod", "go.sum"):
             shutil.copyfile(root / name, GO_MODULE / name)
 

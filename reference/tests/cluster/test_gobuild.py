@@ -13,7 +13,7 @@ from reference.cluster.paths import GO_MODULE
 class Shortened:
     """A module with little in it."""
 
-    MODULE = "example.org/large"
+    module = "example.org/large"
 
     @staticmethod
     def lay_out(module: Path, into: Path) -> None:

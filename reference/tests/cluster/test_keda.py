@@ -60,7 +60,7 @@ def module(tmp_path: Path) -> Path:
 
 
 def test_one_scaler_is_left_and_stand_ins_for_what_it_asks_for(module: Path, tmp_path: Path) -> None:
-    keda.lay_out(module, tmp_path)
+    keda.SOURCE.lay_out(module, tmp_path)
     found = {file.relative_to(tmp_path).as_posix() for file in (tmp_path / "pkg").rglob("*.go")}
     assert {"pkg/scalers/prometheus_scaler.go", "pkg/scaling/resolver/scale_resolvers.go"} <= found
     assert {"pkg/scalers/aws/none.go", "pkg/scaling/resolver/none.go"} <= found
@@ -79,7 +79,7 @@ def test_one_scaler_is_left_and_stand_ins_for_what_it_asks_for(module: Path, tmp
 def test_a_source_that_chooses_its_scaler_elsewhere_is_refused(module: Path, tmp_path: Path) -> None:
     (module / "pkg/scaling/scalers_builder.go").write_text("package scaling")
     with pytest.raises(OtherSource, match="does not choose a prometheus scaler"):
-        keda.lay_out(module, tmp_path)
+        keda.SOURCE.lay_out(module, tmp_path)
 
 
 def test_the_manifests_are_without_webhooks_and_stay_on_the_control_plane() -> None:

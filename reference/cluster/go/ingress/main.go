@@ -1,4 +1,4 @@
-// Command ingress is Skipper, all of it, with two of its own hooks in use: a request that one pod did not answer goes to
+// Command ingress is Skipper, but for Open Policy Agent, with two of its own hooks in use: a request that one pod did not answer goes to
 // another, and the head of an answer leaves together with its body.
 package main
 
