@@ -1,5 +1,5 @@
-// Command ingress is Skipper, but for Open Policy Agent, with two of its own hooks in use: a request that one pod did not answer goes to
-// another, and the head of an answer leaves together with its body.
+// Command ingress is Skipper, but for Open Policy Agent, with two of its own hooks in use: a request that one pod did
+// not answer goes to another, and the head of an answer leaves together with its body.
 package main
 
 import (
