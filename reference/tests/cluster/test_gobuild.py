@@ -8,6 +8,7 @@ import pytest
 
 from reference.cluster import gobuild
 from reference.cluster.paths import GO_MODULE
+from reference.cluster.versions import versions
 
 
 class Shortened:
@@ -44,3 +45,10 @@ def test_a_copy_of_our_module_builds_what_is_laid_out() -> None:
 def test_all_else_is_built_in_our_module_itself() -> None:
     with gobuild.sources("tools", "kubernetes") as root:
         assert root == GO_MODULE
+
+
+@pytest.mark.parametrize("group", sorted(gobuild.LAID_OUT))
+def test_a_module_that_is_laid_out_is_known_by_its_hash(group: str) -> None:
+    """Else its download would change go.sum, and with it what all programs are known by."""
+    module = gobuild.LAID_OUT[group].module
+    assert f"{module} {versions().go[module]} h1:" in (GO_MODULE / "go.sum").read_text()
