@@ -88,7 +88,7 @@ def test_the_app_survives_its_rollout(pods: dict[str, Manifest]) -> None:
     container = spec["containers"][0]
     assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
     assert container["livenessProbe"]["httpGet"]["path"] == "/health"
-    assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/serving"
     assert spec["shareProcessNamespace"] is True
     assert spec["terminationGracePeriodSeconds"] >= 5 + int(environment(pods["Deployment/site-search-app"])["DRAIN_S"])
 

@@ -56,7 +56,7 @@ class Edge:
         seconds = time.perf_counter() - started
         metrics.http_requests.labels(scope["method"], endpoint, str(status)).inc()
         metrics.http_request_duration.labels(scope["method"], endpoint).observe(seconds)
-        if endpoint not in {"/health", "/ready", "/metrics"}:
+        if endpoint not in {"/health", "/ready", "/serving", "/metrics"}:
             log.info(
                 "request",
                 extra={

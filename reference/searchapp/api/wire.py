@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,13 +21,15 @@ _PLAIN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 
 class Lifecycle:
-    """Whether this process has all it needs for its first request, and whether it is on its way out.
+    """Whether this process has all it needs for its first request, when it was ready, and whether it is on its way out.
 
-    Before the one and after the other it is not ready; on its way out it lets go of kept connections.
+    Before the first and after the last it is not ready; on its way out it lets go of kept connections.
     """
 
     def __init__(self) -> None:
         self.warm = False
+        # By the monotonic clock.
+        self.ready_at = -math.inf
         self.draining = False
 
 

@@ -62,14 +62,14 @@ def rows(schema: str) -> Iterator[psycopg.Connection]:
 def api_with(environment: Mapping[str, str], schema: str, tmp_path: Path) -> Callable[..., Process]:
     """An API that is not started yet, with settings changed."""
 
-    def make(**changed: str) -> Process:
+    def make(*, answers: str = "/ready", **changed: str) -> Process:
         assert schema
         log = tmp_path / f"api-{len(list(tmp_path.iterdir()))}.log"
         return Process(
             "reference.searchapp",
             "api",
             port_option="--port",
-            answers="/ready",
+            answers=answers,
             env={**environment, **changed},
             log=log,
         )

@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from reference.searchapp.api.health import serves
 from reference.tests.processes import Process, until
 from reference.tests.searchapp.platform import create_site, finished, search, site_url, submit_scrape
 
@@ -115,11 +116,38 @@ def test_readiness_shows_each_dependency(client: httpx.Client) -> None:
         assert check["latency_ms"] > 0
 
 
+def test_a_pod_that_was_never_ready_is_sent_no_requests(api_with: Callable[..., Process]) -> None:
+    """As in a release that was told the wrong place of all it needs."""
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none", "MEILISEARCH_URL": "http://127.0.0.1:9"}
+    with api_with(**nowhere, answers="/health") as api, httpx.Client(base_url=api.url) as client:
+        until(
+            lambda: client.get("/ready").json()["status"],
+            lambda said: said == "unavailable",
+            within_s=10,
+            what="probed",
+        )
+        assert client.get("/serving").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("status", "not_ready_for_s", "is_sent_requests"),
+    [
+        ("ready", 0.0, True),
+        ("unavailable", 30.0, True),
+        ("unavailable", 90.0, False),
+        ("starting", 0.0, False),
+        ("draining", 0.0, False),
+    ],
+)
+def test_a_pod_outlives_what_it_needs_for_a_while(status: str, not_ready_for_s: float, is_sent_requests: bool) -> None:
+    assert serves(status, not_ready_for_s=not_ready_for_s) is is_sent_requests
+
+
 def test_the_api_describes_itself(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert paths.keys() >= {
         *("/sites", "/sites/{site_id}", "/sites/{site_id}/scrapes", "/sites/{site_id}/pages"),
-        *("/scrapes/{scrape_id}", "/search", "/health", "/ready", "/metrics"),
+        *("/scrapes/{scrape_id}", "/search", "/health", "/ready", "/serving", "/metrics"),
     }
     assert {one["name"] for one in paths["/search"]["get"]["parameters"]} == {"site", "q", "limit", "offset"}
 
@@ -192,6 +220,7 @@ def test_sigterm_is_drained(api_with: Callable[..., Process]) -> None:
             lambda: client.get("/ready"), lambda answer: answer.status_code == 503, within_s=1, what="not ready"
         )
         assert seen.json()["status"] == "draining"
+        assert client.get("/serving").status_code == 503
         answer = client.get("/health")
         assert answer.status_code == 200
         assert answer.headers["Connection"] == "close"

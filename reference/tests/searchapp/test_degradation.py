@@ -187,6 +187,7 @@ def test_with_nothing_left_it_says_so(wired: Wired, site_id: str) -> None:
     wired.until_healthy("database", False)
     wired.until_healthy("search_engine", False)
     assert wired.client.get("/ready").status_code == 503
+    assert wired.client.get("/serving").status_code == 200
     answer = search(wired.client, site_id, "anything")
     assert (answer.status_code, answer.json()["code"]) == (503, "search_unavailable")
     assert answer.headers["Retry-After"] == "1"
