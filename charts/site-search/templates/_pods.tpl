@@ -72,6 +72,19 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 
+{{/* Apart from the other of which there is one: a search needs the engine or a cache, and a lost node takes only one. */}}
+{{- define "site-search.apart" -}}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- include "site-search.selector" (dict "root" .root "component" .from) | nindent 14 }}
+{{- end }}
+
 {{- define "site-search.podDisruptionBudget" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget

@@ -85,15 +85,15 @@ def async_url(database_url: str) -> Any:
 class Database:
     """Connections to the primary, where there is more than one half of them for reads.
 
-    A primary that has lost its replicas answers reads and confirms no commit. Who waits for that must not hold what a
-    read needs, and it says nothing of reads: commits have a breaker of their own. With `no_timeouts`, a fault, every
-    answer is waited for.
+    A primary that has lost its replicas answers reads and confirms no commit; who waits for that must not hold what a
+    read needs, and what became of writes says nothing of reads: they have a breaker of their own. With `no_timeouts`, a
+    fault, every answer is waited for.
     """
 
     def __init__(self, database_url: str, *, pool_size: int, name: str, no_timeouts: bool = False) -> None:
         self._waits_at_least_s = FOR_EVER_S if no_timeouts else 0.01
         self.breaker = Breaker(dependency="database")
-        self._commits = Breaker(dependency="database")
+        self._writes_breaker = Breaker(dependency="database")
 
         def engine(size: int) -> AsyncEngine:
             return create_async_engine(
@@ -128,7 +128,7 @@ class Database:
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]], *, timeout_s: float = DB_READ_TIMEOUT_S) -> T:
         """What `work` finds, or Unavailable. Each of its statements sees what is committed by then."""
-        return await self._run(work, idempotent=True, timeout_s=timeout_s, engine=self._reads)
+        return await self._run(work, idempotent=True, timeout_s=timeout_s, engine=self._reads, breaker=self.breaker)
 
     async def write(
         self,
@@ -138,10 +138,9 @@ class Database:
         timeout_s: float = DB_WRITE_TIMEOUT_S,
     ) -> T:
         """What `work` returns, committed. Unavailable: nothing was written. OutcomeUnknown: it may have been."""
-        self._commits.require_closed()
-        answer = await self._run(work, idempotent=idempotent, timeout_s=timeout_s, engine=self._writes)
-        self._commits.succeeded()
-        return answer
+        return await self._run(
+            work, idempotent=idempotent, timeout_s=timeout_s, engine=self._writes, breaker=self._writes_breaker
+        )
 
     async def warm(self, connections: int) -> None:
         """Open that many connections of each kind, so that nobody's request waits for them. Unavailable."""
@@ -149,9 +148,9 @@ class Database:
         await asyncio.gather(*(ask(_look) for ask in kinds for _ in range(connections)))
 
     async def probe(self) -> None:
-        """Ask the server for a sign of life, past the breaker. Whether it confirms commits the next write tries."""
+        """Ask the server for a sign of life, past the breakers. Whether it confirms commits the next write tries."""
         await self._bounded(_look, _Attempt(), timeout_s=1.0, engine=self._probes)
-        self._commits.succeeded()
+        self._writes_breaker.succeeded()
 
     async def close(self) -> None:
         for task in self._abandoned:
@@ -166,8 +165,11 @@ class Database:
         idempotent: bool,
         timeout_s: float,
         engine: AsyncEngine,
+        breaker: Breaker,
     ) -> T:
+        # Whatever the probe found gone is gone for both.
         self.breaker.require_closed()
+        breaker.require_closed()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         may_have_committed = False
@@ -176,7 +178,7 @@ class Database:
             try:
                 answer = await self._bounded(work, attempt, timeout_s=deadline - loop.time(), engine=engine)
             except IntegrityError:
-                self.breaker.succeeded()
+                breaker.succeeded()
                 raise
             except (DBAPIError, PoolTimeout, TimeoutError, OSError) as error:
                 came_second = _sqlstate(error) in _CAME_SECOND
@@ -184,7 +186,6 @@ class Database:
                     raise
                 unknown = attempt.committing and not came_second
                 if not came_second and not _only_queued(error, attempt, engine):
-                    breaker = self._commits if unknown else self.breaker
                     breaker.failed(f"{type(error).__name__}: {_first_line(error)}")
                 may_have_committed = may_have_committed or unknown
                 retry = not last and loop.time() < deadline and (idempotent or not unknown)
@@ -193,7 +194,7 @@ class Database:
                 if may_have_committed:
                     raise OutcomeUnknown(_first_line(error)) from error
                 raise Unavailable("database", _first_line(error)) from error
-            self.breaker.succeeded()
+            breaker.succeeded()
             return answer
         raise AssertionError("unreachable: the second attempt returns or raises")
 
