@@ -123,8 +123,11 @@ class Engine:
 
 
 def _connections(concurrency: int) -> int:
-    """A scrape is with the database for a small part of its time, and ten workers must not use up all connections."""
-    return concurrency // 2 + 2
+    """A scrape is with the database for a small part of its time, and ten workers must not use up all connections.
+
+    At least two of them for writes: a heartbeat does not wait for the pages of another scrape.
+    """
+    return concurrency // 2 + 3
 
 
 def work(settings: Settings, *, metrics_port: int) -> int:

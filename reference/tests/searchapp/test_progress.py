@@ -27,7 +27,8 @@ def test_a_late_heartbeat_does_not_take_back_what_was_stored_meanwhile(
     schema: str, rows: psycopg.Connection, scrape_id: str
 ) -> None:
     async def run() -> None:
-        database = Database(schema, pool_size=2, name=scrape_id)
+        # Two of them for writes.
+        database = Database(schema, pool_size=4, name=scrape_id)
         held = await database.write(lambda c: scrapes.claim(c, scrape_id, 30.0), idempotent=True)
         assert held is not None
         stored_meanwhile, heartbeat_waits = asyncio.Event(), asyncio.Event()
