@@ -313,14 +313,14 @@ def _slow_commits(rows: psycopg.Connection) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_slow_commits")
-def test_reads_go_on_while_commits_are_not_answered(schema: str, site_id: str) -> None:
+def test_reads_go_on_while_commits_are_not_answered(schema: str, rows: psycopg.Connection, site_id: str) -> None:
     async def run() -> None:
         database = Database(schema, pool_size=4, name=site_id)
         waiting: list[asyncio.Task[None]] = [
             asyncio.create_task(database.write(_insert(f"{site_id}{number}"), timeout_s=1.0))  # type: ignore[arg-type]
             for number in range(4)
         ]
-        await asyncio.sleep(0.3)
+        await until_it_waits(rows, site_id, kind="Timeout")
         assert await asyncio.gather(*(database.read(_one, timeout_s=0.5) for _ in range(4))) == [1] * 4
         told = [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)]
         assert told.count(OutcomeUnknown) >= 2
