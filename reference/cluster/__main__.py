@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--http-port", type=int, default=8080, metavar="PORT", help="where the ingress answers on 127.0.0.1"
     )
     bring.add_argument(
-        "--drop-compiler-cache", action="store_true", help="afterwards free about 7 GB used only by compiling"
+        "--drop-compiler-cache", action="store_true", help="afterwards free about 6 GB used only by compiling"
     )
     bring.set_defaults(run=_up)
 

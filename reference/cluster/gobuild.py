@@ -1,6 +1,6 @@
 """The cluster's Go programs, built from one module.
 
-The compiler's cache and the module downloads (together about 8 GB) live in the project's own cache and can be dropped
+The compiler's cache and the module downloads (together about 6 GB) live in the project's own cache and can be dropped
 once the programs are there: `python -m reference.cluster down --purge`, or by hand.
 """
 
@@ -22,7 +22,7 @@ from .versions import versions
 
 KUBERNETES = "k8s.io/kubernetes/cmd"
 # Laid out anew before they are compiled, by the group of programs that is built from them.
-LAID_OUT = {"skipper": shortened.SKIPPER, "prometheus": shortened.PROMETHEUS, "keda": keda.SOURCE}
+LAID_OUT = {source.name: source for source in (shortened.SKIPPER, shortened.PROMETHEUS, keda.SOURCE)}
 
 # One group is one call of the compiler and one artifact; what is assembled first comes first.
 GROUPS: dict[str, dict[str, str]] = {

@@ -48,8 +48,8 @@ def _with_one_scaler(source: str) -> str:
 
 
 SOURCE = Shortened(
+    name="keda",
     module=MODULE,
-    stand_ins="keda",
     folders=("apis", "cmd/adapter", "cmd/operator", "controllers", "pkg", "version"),
     left_out=(
         "pkg/scalers/*_scaler.go",

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .paths import GO_MODULE
 from .versions import OtherSource
-
-_STAND_INS = GO_MODULE / "_without"
 
 
 def _as_it_is(_place: str, text: str) -> str:
@@ -25,11 +24,11 @@ def _as_it_is(_place: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortened:
-    """What is compiled of a module; paths and patterns of paths are within it."""
+    """What is compiled of a module; paths and patterns of paths are within it, and `*` stands for folders as well."""
 
+    # Of the group of programs that is built from it, and of its stand-ins' folder.
+    name: str
     module: str
-    # Where the stand-ins are, below `go/_without`.
-    stand_ins: str
     left_out: tuple[str, ...]
     # Copied all the same, and what is no Go source but is asked for by some.
     kept: tuple[str, ...] = ()
@@ -46,19 +45,22 @@ class Shortened:
         for file in (module / "go.mod", *(module / place for place in self.kept), *self._compiled(module)):
             place = file.relative_to(module)
             _write(into / place, self.edit(place.as_posix(), file.read_text()))
-        stand_ins = _STAND_INS / self.stand_ins
-        for file in stand_ins.rglob("*.go"):
-            _write(into / file.relative_to(stand_ins), file.read_text())
+        for file in self._stand_ins.rglob("*.go"):
+            _write(into / file.relative_to(self._stand_ins), file.read_text())
 
     def inputs(self) -> list[Path]:
         """What decides over the laid out source, beside the module's version."""
-        return [Path(__file__), self.told_in, _STAND_INS / self.stand_ins]
+        return [Path(__file__), self.told_in, self._stand_ins]
+
+    @property
+    def _stand_ins(self) -> Path:
+        return GO_MODULE / "_without" / self.name
 
     def _compiled(self, module: Path) -> Iterator[Path]:
         for folder in self.folders:
             for file in sorted((module / folder).rglob("*.go")):
-                place = file.relative_to(module)
-                if not any(place.match(pattern) for pattern in ("*_test.go", *self.left_out)):
+                place = file.relative_to(module).as_posix()
+                if not any(fnmatchcase(place, pattern) for pattern in ("*_test.go", *self.left_out)):
                     yield file
 
 
@@ -68,18 +70,14 @@ def _write(file: Path, text: str) -> None:
 
 
 PROMETHEUS = Shortened(
+    name="prometheus",
     module="github.com/prometheus/prometheus",
-    stand_ins="prometheus",
     left_out=("plugins/plugin_*.go", "web/api/v1/openapi*.go", "web/api/testhelpers/*.go"),
     kept=("plugins/plugin_kubernetes.go",),
 )
 SKIPPER = Shortened(
+    name="skipper",
     module="github.com/zalando/skipper",
-    stand_ins="skipper",
-    left_out=(
-        "filters/openpolicyagent/*.go",
-        "filters/openpolicyagent/*/*.go",
-        "filters/openpolicyagent/*/*/*.go",
-    ),
+    left_out=("filters/openpolicyagent/*.go",),
     kept=("ratelimit/leakybucket.lua",),
 )

@@ -8,24 +8,18 @@ import pytest
 
 from reference.cluster import gobuild
 from reference.cluster.paths import GO_MODULE
+from reference.cluster.shortened import Shortened
 from reference.cluster.versions import versions
-
-
-class Shortened:
-    """A module with little in it."""
-
-    module = "example.org/large"
-
-    @staticmethod
-    def lay_out(module: Path, into: Path) -> None:
-        into.mkdir()
-        (into / "go.mod").write_text(module.name)
+from reference.tests.cluster.sources import module_of
 
 
 @pytest.fixture
 def _laid_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(gobuild, "LAID_OUT", {"small": Shortened})
-    monkeypatch.setattr(gobuild, "module_folder", lambda module: tmp_path / module)
+    released = module_of({"go.mod": "module example.org/large"}, tmp_path)
+    monkeypatch.setattr(
+        gobuild, "LAID_OUT", {"small": Shortened(name="small", module="example.org/large", left_out=())}
+    )
+    monkeypatch.setattr(gobuild, "module_folder", {"example.org/large": released}.__getitem__)
 
 
 @pytest.mark.usefixtures("_laid_out")
@@ -35,7 +29,7 @@ def test_a_copy_of_our_module_builds_what_is_laid_out() -> None:
         text = (root / "go.mod").read_text()
         assert text.startswith(ours)
         assert "\nreplace example.org/large => ./small\n" in text
-        assert (root / "small/go.mod").read_text() == "large"
+        assert (root / "small/go.mod").read_text() == "module example.org/large"
         assert (root / "go.sum").exists()
     assert not root.exists()
     assert (GO_MODULE / "go.mod").read_text() == ours
