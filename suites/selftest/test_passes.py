@@ -33,6 +33,14 @@ def test_variants_of_a_check_are_told_apart() -> None:
     ]
 
 
+def test_two_checks_of_one_objective_are_told_apart() -> None:
+    found = passes([verdict("t.py::this[1-2]", 1.0), verdict("t.py::that[1-2]", 2.0)])
+    assert found == [
+        "failure.app_pod_gap_s  1 pass; min 2 s, median 2 s, max 2 s",
+        "failure.app_pod_gap_s  1 pass; min 1 s, median 1 s, max 1 s",
+    ]
+
+
 @pytest.mark.parametrize(
     ("second", "told"),
     [
