@@ -71,6 +71,12 @@ def test_the_node_is_ready_and_has_started_its_pods(restarted: Restarted) -> Non
     assert status == "True"
 
 
+def test_the_node_has_its_volumes_again(restarted: Restarted) -> None:
+    """All were mounted before a pod could start on the folder beneath."""
+    missing = 'for image in "$0"/*.ext4; do [ ! -e "$image" ] || mountpoint -q "${image%.ext4}" || echo "$image"; done'
+    assert run("docker", "exec", restarted.node, "sh", "-c", missing, "/var/local-path-provisioner") == ""
+
+
 def test_the_node_and_the_others_have_routes_to_each_other(restarted: Restarted) -> None:
     """To each other node's range of pods, by the address that the node's container has now."""
     ranges = {node["metadata"]["name"]: node["spec"]["podCIDR"] for node in objects("nodes")}
