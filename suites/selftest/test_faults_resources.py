@@ -109,7 +109,7 @@ def test_a_disk_is_filled_and_emptied() -> None:
     cluster, marks = ToyNet([pod("redis-0")]), Marks()
     with fill(cluster, marks) as fault:
         assert fault.name == "full volume data of pod redis-0"
-        assert fault.observed() == "redis-0 has 4.0 MiB left on /data"
+        assert fault.observed() == "redis-0 has 16 KiB left on /data"
     assert not cluster.filled and not cluster.kept
     (container,) = cluster.ephemeral.of("redis-0")
     assert (container.name, container.volume) == ("sre-disk-1", "data")
@@ -121,7 +121,7 @@ def test_a_disk_is_filled_and_emptied() -> None:
         ("/pvc-1\n1048576 200 150\n", {}, "a folder of a larger file system"),
         ("/\n1048576 204800 150\n", {}, "has 200.0 GiB, more than the 20 GiB that may be filled"),
         ("/\n1048576 200 150\n", {"at_most_gib": 0.1}, "has 0.2 GiB, more than the 0.1 GiB"),
-        ("/\n1048576 200 3\n", {}, "is full already: 3.0 MiB left"),
+        ("/\n1048576 200 0\n", {}, "is full already: 0 KiB left"),
     ],
     ids=["its node's disk", "too large", "larger than allowed", "full"],
 )

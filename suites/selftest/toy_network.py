@@ -178,7 +178,7 @@ class ToyNet(ToyCluster):
             self.done.append(f"give back in {pod}: process {command[4]} to {command[5]}")
             return answer()
         if "--file-system" in command:
-            return answer("1048576 4" if pod in self.filled else "1048576 150")
+            return answer("4096 4" if pod in self.filled else "1048576 150")
         return super().exec(pod, "", command)
 
 

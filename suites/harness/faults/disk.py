@@ -30,8 +30,14 @@ stat --file-system --format '%S %b %a' {_MOUNTED_AT}
 _FILL = """
 (sleep {for_s}; rm -f {file}) </dev/null >/dev/null 2>&1 &
 set -- $(stat --file-system --format '%S %a' {volume})
-fallocate --length $(($1 * $2 - {leave})) {file}
+most=$(($1 * $2 - {last}))
+[ "$most" -le 0 ] || fallocate --length "$most" {file}
+cat /dev/zero >> {file} 2>/dev/null || :
 """
+# The most is taken without writing; what the file's own bookkeeping needs of the rest nobody knows beforehand.
+_LAST = 16 * _MIB
+# Less than a database's next pages need, and more than the last block that a file system may not give.
+_FULL = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +50,7 @@ class Space:
 
 
 class FillDisk(Fault):
-    """All but `leave_mib` of the volume that one of the component's pods keeps its data on is taken, for `for_s`.
+    """All of the volume that one of the component's pods keeps its data on is taken, for `for_s`.
 
     Only a volume that is a file system of its own, no larger than `at_most_gib`, is filled: one that is a folder of its
     node's disk would fill that for everybody. Where a pod has several claims, `volume` names the one that is meant.
@@ -63,7 +69,6 @@ class FillDisk(Fault):
         for_s: float,
         role: str | None = None,
         volume: str | None = None,
-        leave_mib: int = 4,
         at_most_gib: float = 20.0,
         **given: Any,
     ) -> None:
@@ -71,7 +76,6 @@ class FillDisk(Fault):
         self.for_s = for_s
         self.role = role
         self._volume = volume
-        self._leave_bytes = leave_mib * _MIB
         self._at_most_bytes = at_most_gib * _GIB
 
     @property
@@ -98,20 +102,18 @@ class FillDisk(Fault):
 
     def inject(self) -> None:
         assert self._record is not None
-        fill = _FILL.format(
-            for_s=math.ceil(self.for_s), file=_file(self._record), volume=_MOUNTED_AT, leave=self._leave_bytes
-        )
+        fill = _FILL.format(for_s=math.ceil(self.for_s), file=_file(self._record), volume=_MOUNTED_AT, last=_LAST)
         run_everywhere(self.cluster, [self._tool], fill, for_s=self.for_s)
 
     def wait_for_proof(self) -> str:
         left = until(
             self._left_bytes,
-            where=lambda left: left <= self._leave_bytes,
+            where=lambda left: left <= _FULL,
             within=self.deadlines.call_answered_s,
             every=0.2,
-            what=f"at most {self._leave_bytes >> 20} MiB left on {self.victim.path} of {self.victim.pod}",
+            what=f"at most {_FULL >> 10} KiB left on {self.victim.path} of {self.victim.pod}",
         )
-        return f"{self.victim.pod} has {left / _MIB:.1f} MiB left on {self.victim.path}"
+        return f"{self.victim.pod} has {left >> 10} KiB left on {self.victim.path}"
 
     @classmethod
     def undo(cls, record: UndoRecord, cluster: Cluster, deadlines: Deadlines) -> None:
@@ -142,8 +144,8 @@ class FillDisk(Fault):
         if found.size_bytes > self._at_most_bytes:
             size, most = (size_bytes / _GIB for size_bytes in (found.size_bytes, self._at_most_bytes))
             raise Unsupported(f"{which} has {size:.1f} GiB, more than the {most:g} GiB that may be filled")
-        if found.available_bytes <= self._leave_bytes:
-            raise Unsupported(f"{which} is full already: {found.available_bytes / _MIB:.1f} MiB left")
+        if found.available_bytes <= _FULL:
+            raise Unsupported(f"{which} is full already: {found.available_bytes >> 10} KiB left")
 
     def _left_bytes(self) -> int:
         """What the pod's own container may still write."""
