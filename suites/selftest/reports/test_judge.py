@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,27 +13,10 @@ from hypothesis import strategies as st
 from reports.judge import judge, unmeasured
 from reports.objectives import Bound, Objective
 from reports.records import Measurement, Verdict, Window
+from suites.selftest.reports import written
+from suites.selftest.reports.written import READY
 
-SEARCH = Objective(
-    id="load.search_p95_ms",
-    description="Searches are answered fast at the promised rate.",
-    bound=Bound(unit="ms", limit=200.0, is_upper=True),
-    guards={"error_ratio": Bound(unit="ratio", limit=0.001, is_upper=True)},
-    min_samples=50_000,
-    gate=True,
-    owner="platform",
-    because="200 ms feels immediate",
-    runbook="search-latency",
-)
-READY = Objective(
-    id="smoke.components_ready",
-    description="Every component is ready.",
-    bound=Bound(unit="bool", limit=1.0, is_upper=False),
-    min_samples=1,
-    gate=True,
-    owner="platform",
-    because="nothing else means anything",
-)
+SEARCH = replace(written.SEARCH, min_samples=50_000)
 
 
 def measured(
