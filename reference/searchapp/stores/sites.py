@@ -29,14 +29,14 @@ class KnownSites:
     """Whether a site exists; asks the database at most every few seconds per site, the engine when that is gone.
 
     A deletion replaces the site's generation, so what was seen under another generation is asked again at once. What
-    was once seen to exist is believed while the database is away.
+    was once seen to exist is believed while the database is away, and while it is looked up again: no search waits.
     """
 
     def __init__(self, database: Database, engine: SearchEngine) -> None:
         self._database = database
         self._engine = engine
         self._seen: dict[str, _Seen] = {}
-        self._refreshing: dict[str, asyncio.Task[bool]] = {}
+        self._asking: dict[str, asyncio.Task[bool]] = {}
 
     async def exists(self, site_id: str, generation: str | None) -> bool:
         """True or False; Unavailable when nobody can tell."""
@@ -47,16 +47,23 @@ class KnownSites:
                 return seen.exists
             if seen.exists and self._database.breaker.is_open:
                 return True
-        refresh = self._refreshing.get(site_id)
-        if refresh is None:
-            refresh = self._refreshing[site_id] = asyncio.create_task(self._ask(site_id, generation))
-            refresh.add_done_callback(lambda _: self._refreshing.pop(site_id, None))
-        return await asyncio.shield(refresh)
+            if seen.exists and generation is not None:
+                self._ask(site_id, generation)
+                return True
+        return await asyncio.shield(self._ask(site_id, generation))
 
     def forget(self, site_id: str) -> None:
         self._seen.pop(site_id, None)
 
-    async def _ask(self, site_id: str, generation: str | None) -> bool:
+    def _ask(self, site_id: str, generation: str | None) -> asyncio.Task[bool]:
+        """One question for all who want to know."""
+        task = self._asking.get(site_id)
+        if task is None:
+            task = self._asking[site_id] = asyncio.create_task(self._look(site_id, generation))
+            task.add_done_callback(lambda _: self._asking.pop(site_id, None))
+        return task
+
+    async def _look(self, site_id: str, generation: str | None) -> bool:
         try:
             exists = await self._database.read(
                 lambda connection: connection.scalar(_EXISTS, {"id": site_id}), timeout_s=1.0
