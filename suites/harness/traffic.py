@@ -84,11 +84,11 @@ class Traffic:
         )
 
     def run_on(self, *, for_s: float) -> None:
-        """Return once every client sent as many requests as that time holds, however they were answered."""
-        wanted = [stream.counts.sent + stream.plan.rate_hz * for_s for stream in self.streams]
+        """Return once every client sent what was due within that time from now, however it was answered."""
+        wanted = time.time() + for_s
         until(
-            lambda: [stream.counts.sent for stream in self.streams],
-            where=lambda counts: all(count >= want for count, want in zip(counts, wanted, strict=True)),
+            lambda: min(stream.counts.sent_until for stream in self.streams),
+            where=lambda sent_until: sent_until >= wanted,
             within=for_s + self._deadlines.call_answered_s,
             every=0.25,
             what=f"{for_s:g} s of traffic",

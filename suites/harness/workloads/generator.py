@@ -115,7 +115,7 @@ class Generator:
     def start(self) -> None:
         self._epoch_s = time.time() - time.monotonic()
         self._cpu_start_s = time.process_time()
-        self._t0 = self._t_last = time.monotonic() + TICK_S
+        self._t0 = self._t_last = self._sent_until = time.monotonic() + TICK_S
         self._end = self._t0 + self.plan.duration_s if self.plan.duration_s is not None else math.inf
         self._tick()
         self._flush_regularly()
@@ -133,7 +133,10 @@ class Generator:
         counts = self._counts()
         return ScheduleReport(
             client=self.plan.client,
-            **asdict(counts),
+            sent=counts.sent,
+            ok=counts.ok,
+            failed=counts.failed,
+            unknown=counts.unknown,
             missed=self._missed,
             asked_rate_hz=self.plan.rate_hz,
             rate_hz=counts.sent / elapsed_s if elapsed_s else 0.0,
@@ -163,6 +166,7 @@ class Generator:
             ok=self._outcomes["ok"],
             failed=self._outcomes["fail"],
             unknown=self._outcomes["unknown"],
+            sent_until=self._sent_until + self._epoch_s,
         )
 
     def _tick(self) -> None:
@@ -191,7 +195,7 @@ class Generator:
     def _send(self, request: Request, intended: float) -> None:
         started = time.monotonic()
         self._late_s.append(started - intended)
-        self._t_last = started
+        self._t_last, self._sent_until = started, intended
         flight = Flight(request, intended, started)
         self._in_flight += 1
         self._in_flight_max = max(self._in_flight_max, self._in_flight)

@@ -39,12 +39,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many requests were sent so far, and what became of those that are over."""
+    """How many requests were sent so far, when the last of them was due, and what became of those that are over."""
 
     sent: int = 0
     ok: int = 0
     failed: int = 0
     unknown: int = 0
+    sent_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
