@@ -120,6 +120,8 @@ def start_stopped() -> bool:
             run("docker", "unpause", node.name)
         elif node.state != "running":
             run("docker", "start", node.name)
+    # They lead to where the control plane was before, and may be all that keeps it from answering.
+    shorten_paths()
     stop_at = time.monotonic() + API_ANSWERS_S
     while not api_answers():
         if time.monotonic() > stop_at:
