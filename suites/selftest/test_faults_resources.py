@@ -45,7 +45,7 @@ def test_memory_is_taken_in_parts_smaller_than_the_main_process() -> None:
     cluster, marks = ToyNet([pod("worker-0")]), Marks()
     with out_of_memory(cluster, marks) as fault:
         assert fault.name == "out of memory in pod worker-0 (768 MiB)"
-        assert fault.observed() == "worker-0 restarted (0 → 1): OOMKilled"
+        assert fault.observed() == "worker-0's container worker (start 1) was ended: OOMKilled"
     assert cluster.done == ["take 30 × 26843546 bytes for 20 s in worker-0, process 12"]
     assert marks.kinds == ["injecting", "observed", "healing", "healed"] and not cluster.kept
 

@@ -175,4 +175,4 @@ def proof_of_end(before: Pod, now: Pod) -> str | None:
         return None
     if ended.reason != _KILLED_FOR_MEMORY:
         raise NotReached(f"{now.name}/{victim.name} ended with code {ended.exit_code} ({ended.reason}), not for memory")
-    return f"{now.name} restarted ({victim.restarts} → {container.restarts}): {ended.reason}"
+    return f"{now.name}'s container {victim.name} (start {victim.restarts + 1}) was ended: {ended.reason}"
