@@ -114,7 +114,7 @@ def fits(shape: Shape) -> bool:
 
 
 def start_stopped() -> bool:
-    """Start what is stopped or paused; whether the API answered in time afterwards."""
+    """Start what is stopped or paused and let the published ports lead there; whether the API then answered in time."""
     for node in nodes():
         if node.state == "paused":
             run("docker", "unpause", node.name)

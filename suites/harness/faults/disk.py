@@ -35,9 +35,9 @@ most=$(($1 * $2 - {last}))
 cat /dev/zero >> {file} 2>/dev/null || :
 """
 # The most is taken without writing; what the file's own bookkeeping needs of the rest nobody knows beforehand.
-_LAST = 16 * _MIB
+_LAST_BYTES = 16 * _MIB
 # Less than a database's next pages need, and more than the last block that a file system may not give.
-_FULL = 64 << 10
+_FULL_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +102,16 @@ class FillDisk(Fault):
 
     def inject(self) -> None:
         assert self._record is not None
-        fill = _FILL.format(for_s=math.ceil(self.for_s), file=_file(self._record), volume=_MOUNTED_AT, last=_LAST)
+        fill = _FILL.format(for_s=math.ceil(self.for_s), file=_file(self._record), volume=_MOUNTED_AT, last=_LAST_BYTES)
         run_everywhere(self.cluster, [self._tool], fill, for_s=self.for_s)
 
     def wait_for_proof(self) -> str:
         left = until(
             self._left_bytes,
-            where=lambda left: left <= _FULL,
+            where=lambda left: left <= _FULL_BYTES,
             within=self.deadlines.call_answered_s,
             every=0.2,
-            what=f"at most {_FULL >> 10} KiB left on {self.victim.path} of {self.victim.pod}",
+            what=f"at most {_FULL_BYTES >> 10} KiB left on {self.victim.path} of {self.victim.pod}",
         )
         return f"{self.victim.pod} has {left >> 10} KiB left on {self.victim.path}"
 
@@ -144,7 +144,7 @@ class FillDisk(Fault):
         if found.size_bytes > self._at_most_bytes:
             size, most = (size_bytes / _GIB for size_bytes in (found.size_bytes, self._at_most_bytes))
             raise Unsupported(f"{which} has {size:.1f} GiB, more than the {most:g} GiB that may be filled")
-        if found.available_bytes <= _FULL:
+        if found.available_bytes <= _FULL_BYTES:
             raise Unsupported(f"{which} is full already: {found.available_bytes >> 10} KiB left")
 
     def _left_bytes(self) -> int:
