@@ -15,7 +15,7 @@ import pytest
 
 from reference.cluster import isolation, kind
 from reference.cluster.process import run
-from reference.tests.live.target import needs_target
+from reference.tests.live.target import needs_nodes
 
 OUTSIDE = "198.18.77.2"
 NEAR = "198.18.77.1"
@@ -31,7 +31,7 @@ while True:
     server.accept()[0].close()
 """
 
-pytestmark = needs_target
+pytestmark = needs_nodes
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ Volume = dict[str, Any]
 def volumes() -> list[Volume]:
     """Those of the platform."""
     found = [each for each in objects("persistentvolumes") if _namespace(each) == platform.NAMESPACE]
-    assert found
+    if not found:
+        pytest.skip("the platform is not on this cluster; deploy it: tox -e up")
     if _on_node(found[0], "command -v node-volumes || true") == "":
         pytest.skip("nodes of an image that was pulled make folders")
     return found
