@@ -12,6 +12,9 @@ QUEUE = "scraping"
 # A frozen dependency must cost a request less than a user notices, and nothing once its breaker is open.
 CONNECT_TIMEOUT_S = 1.0
 ENGINE_TIMEOUT_S = 1.5
+# A search's own time runs from its arrival: whatever Redis kept of it the engine does not get, so that the fallback has
+# its half second before the client leaves after 2 s. This much the engine gets in any case.
+ENGINE_LEAST_S = 0.2
 # Longer than a busy machine keeps a healthy Redis waiting for the CPU (giving up the cache then would add to the load);
 # short enough that a search which waited for it in vain is still answered before its client leaves after 2 s.
 REDIS_TIMEOUT_S = 0.6

@@ -20,7 +20,7 @@ import orjson
 from reference.searchapp import metrics
 from reference.searchapp.api.clients import client_address
 from reference.searchapp.api.wire import Header, Scope, Send, Wire, problem_body
-from reference.searchapp.settings import Settings
+from reference.searchapp.settings import ENGINE_LEAST_S, ENGINE_TIMEOUT_S, Settings
 from reference.searchapp.stores import fallback
 from reference.searchapp.stores.breaker import Unavailable
 from reference.searchapp.stores.cache import Answer, LocalAnswers, SharedAnswers, answer_key
@@ -134,7 +134,7 @@ class SearchEndpoint:
             bypass = (
                 self._settings.allow_cache_bypass and cache_control is not None and b"no-cache" in cache_control.lower()
             )
-            answer, result = await self._answer(query, client, bypass=bypass)
+            answer, result = await self._answer(query, client, started, bypass=bypass)
         except Exception as error:
             problem = error if isinstance(error, Problem) else _unforeseen(error)
             body = problem_body(problem.detail, problem.code, request_id.decode())
@@ -150,7 +150,7 @@ class SearchEndpoint:
                 metrics.searches_degraded.inc()
         self._duration.observe(time.perf_counter() - started)
 
-    async def _answer(self, query: Query, client: str, *, bypass: bool) -> tuple[Answer, str]:
+    async def _answer(self, query: Query, client: str, started: float, *, bypass: bool) -> tuple[Answer, str]:
         every = self._settings.fault_slow_search_every
         if every and next(self._searches) % every == 0:
             await asyncio.sleep(self._settings.fault_slow_search_ms / 1000.0)
@@ -168,7 +168,7 @@ class SearchEndpoint:
             answer, generation = await self._ask_redis(query, client, generation, allowed=allowed, cached=cached)
             if answer is not None:
                 return answer, "hit"
-        return await self._compute_once(query, generation), "bypass" if generation is None else "miss"
+        return await self._compute_once(query, generation, started), "bypass" if generation is None else "miss"
 
     async def _ask_redis(
         self, query: Query, client: str, generation: str | None, *, allowed: bool | None, cached: bool
@@ -207,21 +207,20 @@ class SearchEndpoint:
         except Unavailable as error:
             raise _unavailable(error) from error
 
-    async def _compute_once(self, query: Query, generation: str | None) -> Answer:
+    async def _compute_once(self, query: Query, generation: str | None, started: float) -> Answer:
         """One computation for all who ask the same at the same time."""
         which = (query.key, generation)
         task = self._computing.get(which)
         if task is None:
-            task = self._computing[which] = asyncio.create_task(self._compute(query, generation))
+            task = self._computing[which] = asyncio.create_task(self._compute(query, generation, started))
             task.add_done_callback(lambda _: self._computing.pop(which, None))
         return await asyncio.shield(task)
 
-    async def _compute(self, query: Query, generation: str | None) -> Answer:
-        started = time.perf_counter()
+    async def _compute(self, query: Query, generation: str | None, started: float) -> Answer:
         try:
             if not await self._sites.exists(query.site_id, generation):
                 raise Problem(404, "unknown_site", f"no site {query.site_id}")
-            found, degraded = await self._find(query)
+            found, degraded = await self._find(query, started)
         except (Unavailable, OutcomeUnknown) as error:
             raise _unavailable(error) from error
         body = orjson.dumps(
@@ -242,10 +241,13 @@ class SearchEndpoint:
                 self._shared.put(query.key, generation, answer, ttl_s)
         return answer
 
-    async def _find(self, query: Query) -> tuple[Found, bool]:
+    async def _find(self, query: Query, started: float) -> tuple[Found, bool]:
         """What the engine finds, else what the database finds and True."""
+        left_s = max(ENGINE_LEAST_S, ENGINE_TIMEOUT_S - (time.perf_counter() - started))
         try:
-            found = await self._stores.engine.search(query.site_id, query.q, limit=query.limit, offset=query.offset)
+            found = await self._stores.engine.search(
+                query.site_id, query.q, limit=query.limit, offset=query.offset, within_s=left_s
+            )
         except NoIndex:
             # Never scraped, or the engine lost its data: only then is this a degraded answer.
             degraded = await self._stores.database.read(lambda c: fallback.has_pages(c, query.site_id))

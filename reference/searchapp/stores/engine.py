@@ -45,8 +45,8 @@ class SearchEngine:
         headers = {"Authorization": f"Bearer {master_key}"} if master_key else {}
         self._http = HttpClient(url, headers, connect_timeout_s=CONNECT_TIMEOUT_S, timeout_s=ENGINE_TIMEOUT_S)
 
-    async def search(self, site_id: str, q: str, *, limit: int, offset: int) -> Found:
-        """Hits with snippets. NoIndex when the site has none."""
+    async def search(self, site_id: str, q: str, *, limit: int, offset: int, within_s: float | None = None) -> Found:
+        """Hits with snippets, by default within ENGINE_TIMEOUT_S. NoIndex when the site has none."""
         self.breaker.require_closed()
         body = orjson.dumps(
             {
@@ -61,7 +61,7 @@ class SearchEngine:
                 "highlightPostTag": MARK_END,
             }
         )
-        status, answer = await self._call("POST", f"/indexes/{index_uid(site_id)}/search", body)
+        status, answer = await self._call("POST", f"/indexes/{index_uid(site_id)}/search", body, within_s=within_s)
         if status == 200:
             return Found(hits=[_hit(hit) for hit in answer["hits"]], total=int(answer["estimatedTotalHits"]))
         if answer.get("code") == "index_not_found":
@@ -88,9 +88,11 @@ class SearchEngine:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _call(self, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
+    async def _call(
+        self, method: str, path: str, body: bytes = b"", *, within_s: float | None = None
+    ) -> tuple[int, dict[str, Any]]:
         try:
-            status, raw = await self._http.request(method, path, body)
+            status, raw = await self._http.request(method, path, body, timeout_s=within_s)
             answer = orjson.loads(raw) if raw else {}
         except (HttpFailed, orjson.JSONDecodeError) as error:
             self.breaker.failed(str(error))

@@ -101,11 +101,13 @@ class HttpClient:
         self._idle: deque[_Connection] = deque()
         self._slots = asyncio.Semaphore(_CONNECTIONS_MOST)
 
-    async def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Status and body. HttpFailed when there is no whole answer in time."""
+    async def request(
+        self, method: str, path: str, body: bytes = b"", *, timeout_s: float | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body. HttpFailed when there is no whole answer in time: this request's, else the client's."""
         head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n"
         request = head.encode() + body
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        deadline = asyncio.get_running_loop().time() + (self._timeout_s if timeout_s is None else timeout_s)
         if not self._slots.locked():
             await self._slots.acquire()  # returns at once
         else:

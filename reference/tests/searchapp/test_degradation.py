@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("worker")
 
 # A search that meets a frozen dependency waits for one timeout, and the fallback's own time, at most.
 ONE_TIMEOUT_S = 2.5
+CLIENT_LEAVES_AFTER_S = 2.0
 AT_ONCE_S = 0.2
 
 
@@ -141,6 +142,16 @@ def test_without_redis_searches_go_on_uncached(wired: Wired, site_id: str, words
     wired.until_healthy("redis", True)
     search(wired.client, site_id, word)
     assert search(wired.client, site_id, word).headers["X-Cache"] == "hit"
+
+
+def test_two_frozen_dependencies_together_cost_a_search_no_more_time_than_its_client_has(
+    wired: Wired, site_id: str, words: list[str]
+) -> None:
+    wired.redis.freeze()
+    wired.engine.freeze()
+    answer, took_s = _timed(wired.client, site_id, words[10])
+    assert (answer.status_code, answer.headers["X-Degraded"], answer.json()["total"]) == (200, "true", 1)
+    assert took_s < CLIENT_LEAVES_AFTER_S
 
 
 @pytest.mark.parametrize("how", ["cut", "freeze"])

@@ -111,6 +111,11 @@ def test_no_whole_answer_is_a_failure_in_time(answer: bytes | None, why: str) ->
     assert time.monotonic() - started < 1.0
 
 
+def test_a_request_may_have_less_time_than_its_client_gives() -> None:
+    with pytest.raises(HttpFailed, match="timed out"):
+        _run(Server(None), lambda client: asyncio.wait_for(client.request("GET", "/x", timeout_s=0.05), 0.4))
+
+
 def test_a_refused_connection_is_a_failure() -> None:
     async def use() -> None:
         await HttpClient("http://127.0.0.1:1", {}, connect_timeout_s=0.5, timeout_s=0.5).request("GET", "/")
