@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import docker
 from .process import run
-from .store import key_of, produce
+from .store import artifact_path, key_of, produce
 from .versions import versions
 
 BASE = "debian-base"
@@ -50,6 +50,10 @@ def base() -> Path:
         )  # fmt: skip
 
     return produce(BASE, base_key(), make)
+
+
+def has_base() -> bool:
+    return artifact_path(BASE, base_key()).is_dir()
 
 
 def base_image() -> str:

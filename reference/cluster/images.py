@@ -108,7 +108,7 @@ def _build_folder(name: str) -> Path:
 
 
 def _key(name: str) -> str:
-    """The hash of an image's inputs; computing it builds nothing."""
+    """The hash of an image's inputs; computing it builds no image."""
     recipe = _recipe(name)
     parts: list[str | Path] = [name, repr(recipe), _build_folder(name)]
     if recipe.program:

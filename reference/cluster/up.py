@@ -126,6 +126,8 @@ def _compile(group: str, progress: Progress) -> None:
 
 def _assemble(compiled: dict[str, Future[None]], progress: Progress) -> None:
     """The other lane: what needs no compiler first, then each image as soon as its program is there."""
+    with progress.step("packages base", quiet=debian.has_base()):
+        debian.base()
     if not node.built():
         for name in debian.SETS:
             with progress.step(f"packages {name}", quiet=debian.installed(name)):
