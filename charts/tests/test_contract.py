@@ -93,6 +93,15 @@ def test_the_app_survives_its_rollout(pods: dict[str, Manifest]) -> None:
     assert spec["terminationGracePeriodSeconds"] >= 5 + int(environment(pods["Deployment/site-search-app"])["DRAIN_S"])
 
 
+@pytest.mark.parametrize("values", ["values-kind", "values-production"])
+def test_replicas_are_spread_over_labels_that_every_node_has(values: str) -> None:
+    """The scheduler leaves out, for every constraint, the nodes that lack the label of one: without zones all of them."""
+    pods = pod_specs(manifests("site-search", values))
+    for workload in ("Deployment/site-search-app", "Deployment/site-search-worker"):
+        constraints = pods[workload]["spec"]["topologySpreadConstraints"]
+        assert [each["topologyKey"] for each in constraints] == ["kubernetes.io/hostname"]
+
+
 def test_settings_are_the_contracts(pods: dict[str, Manifest]) -> None:
     """Each command of the image gets the settings it needs, and only the migration sees the bootstrap key."""
     shared = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "MEILISEARCH_URL", "MEILI_MASTER_KEY"}

@@ -58,10 +58,10 @@ tolerations:
   {{- end }}
 {{- end }}
 
-{{/* Replicas on different nodes and zones; the pods of one revision are counted by themselves. */}}
+{{/* Replicas apart from each other; the pods of one revision are counted by themselves. */}}
 {{- define "site-search.spread" -}}
 topologySpreadConstraints:
-  {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  {{- range $key := $.root.Values.spreadOver }}
   - maxSkew: 1
     topologyKey: {{ $key }}
     whenUnsatisfiable: ScheduleAnyway
