@@ -13,11 +13,14 @@ import pytest
 from suites.harness.clients.site_search import SiteSearch
 from suites.harness.errors import ApiError, ClientError
 
+LIMITED = "limited"
 STORED = [{"url": f"/{number}", "title": "t", "checksum": "c"} for number in range(250)]
 
 
 class ToyPlatform(BaseHTTPRequestHandler):
     """Answers as the contract says, as far as these tests ask."""
+
+    refused_once = threading.Lock()
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -33,7 +36,9 @@ class ToyPlatform(BaseHTTPRequestHandler):
         return self.answer(502, None)
 
     def do_DELETE(self) -> None:
-        self.answer(404, {"detail": "no such site", "code": "not_found"})
+        if self.path == f"/sites/{LIMITED}" and self.refused_once.acquire(blocking=False):
+            return self.answer(429, {"detail": "too many writes", "code": "rate_limited"})
+        return self.answer(404, {"detail": "no such site", "code": "not_found"})
 
     def answer(self, status: int, body: object) -> None:
         content = b"<html>bad gateway" if body is None else json.dumps(body).encode()
@@ -80,6 +85,11 @@ def test_an_error_that_is_not_the_platforms_is_told_as_it_is(platform: SiteSearc
 
 def test_a_site_that_is_gone_is_deleted(platform: SiteSearch) -> None:
     platform.delete_site("1")
+
+
+def test_whoever_makes_too_many_sites_waits_until_it_may(platform: SiteSearch) -> None:
+    platform.delete_site(LIMITED)
+    assert ToyPlatform.refused_once.locked()
 
 
 def test_no_answer_is_an_error_that_can_be_polled_through() -> None:

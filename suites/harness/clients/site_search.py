@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from suites.harness.errors import ApiError, ClientError
+from suites.harness.wait import until
 
 _ANSWERED_S = 10.0
 _ITEMS_PER_CALL = 100
+# A client's limit is by the clock's minute; what is left of one, and a moment.
+_LIMITED_AT_MOST_S = 65.0
+_LIMITED_POLL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,8 @@ class SiteSearch:
         )
 
     def create_site(self, name: str, base_url: str) -> Site:
-        answer = self._json("POST", "/sites", json={"name": name, "base_url": base_url})
+        """A new site; a client that made too many is let make it in the next minute. Raises NotReached if it is not."""
+        answer = _object(self._checked(self._allowed("POST", "/sites", json={"name": name, "base_url": base_url})))
         return Site(id=str(answer["id"]), base_url=answer["base_url"])
 
     def sites(self) -> Iterator[Site]:
@@ -116,8 +121,11 @@ class SiteSearch:
             yield Site(id=str(item["id"]), base_url=item["base_url"])
 
     def delete_site(self, site_id: str) -> None:
-        """Remove a site with its pages and index entries; one that is gone already is no error."""
-        response = self._call("DELETE", f"/sites/{site_id}")
+        """Remove a site with its pages and index entries; one that is gone already is no error.
+
+        A client that wrote too much is let do it in the next minute. Raises NotReached if it is not.
+        """
+        response = self._allowed("DELETE", f"/sites/{site_id}")
         if response.status_code != 404:
             self._checked(response)
 
@@ -165,6 +173,19 @@ class SiteSearch:
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         return _object(self._checked(self._call(method, path, **arguments)))
 
+    def _allowed(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """What is answered once the client's limit allows the call."""
+        response = self._call(method, path, **arguments)
+        if not _is_limited(response):
+            return response
+        return until(
+            lambda: self._call(method, path, **arguments),
+            where=lambda response: not _is_limited(response),
+            within=_LIMITED_AT_MOST_S,
+            every=_LIMITED_POLL_S,
+            what=f"leave for {method} {path}",
+        )
+
     def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             return self._http.request(method, path, **arguments)
@@ -188,6 +209,10 @@ class SiteSearch:
             call=f"{request.method} {urlsplit(str(request.url)).path}",
             request_id=response.headers.get("X-Request-ID"),
         )
+
+
+def _is_limited(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.TOO_MANY_REQUESTS
 
 
 def _served_by(response: httpx.Response) -> str:

@@ -38,7 +38,7 @@ class Ledger:
         wanted = self._postgres.instances_wanted
         return found | {f"instance {number} of {wanted}": None for number in range(len(found) + 1, wanted + 1)}
 
-    def scrapes(self) -> list[ScrapeRow]:
+    def scrapes(self, within_s: float | None = None) -> list[ScrapeRow]:
         """Every scrape that was submitted, once all of them are over; as they are when that takes too long."""
         primary = self._primary()
         with contextlib.suppress(NotReached):
@@ -49,7 +49,7 @@ class Ledger:
                     if scrape.status not in ("completed", "failed")
                 ],
                 where=lambda open_ones: not open_ones,
-                within=self._deadlines.scrape_completed_s,
+                within=self._deadlines.scrape_completed_s if within_s is None else within_s,
                 every=1.0,
                 what="the end of every scrape that was submitted",
             )
