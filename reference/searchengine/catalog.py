@@ -18,8 +18,8 @@ from reference.searchengine.store import IndexRow
 from reference.searchengine.vocabulary import Vocabulary
 from reference.searchengine.words import fold
 
-# A document of 2 KB takes about four times as much once it is read and folded.
-_CACHED_BODY_BYTES = 16 << 20
+# Of all indexes together. A document of 2 KB takes about four times as much once it is read and folded.
+_CACHED_BODY_BYTES = 48 << 20
 
 
 class Text:
@@ -157,8 +157,8 @@ class Catalog:
 
     def documents(self, index: SearchedIndex, engine: Engine, numbers: Sequence[int]) -> list[Document]:
         """The documents behind the engine's numbers; one that the store does not have yet is left out."""
-        cache = index.documents
-        unknown = [number for number in numbers if number not in cache]
+        found = {number: index.documents[number] for number in numbers if number in index.documents}
+        unknown = [number for number in numbers if number not in found]
         if unknown:
             keys = engine.keys(unknown)
             marks = ",".join("?" * len(keys))
@@ -171,16 +171,21 @@ class Catalog:
             }
             for number, key in zip(unknown, keys, strict=True):
                 if key in rows:
-                    self._keep(index, number, Document(rows[key]["number"], key, rows[key]["body"], index.settings))
-        return [cache[number] for number in numbers if number in cache]
+                    found[number] = Document(rows[key]["number"], key, rows[key]["body"], index.settings)
+                    self._keep(index, number, found[number])
+        return [found[number] for number in numbers if number in found]
 
-    @staticmethod
-    def _keep(index: SearchedIndex, number: int, document: Document) -> None:
+    def _keep(self, index: SearchedIndex, number: int, document: Document) -> None:
         index.documents[number] = document
         index.cached_bytes += document.size
-        while index.cached_bytes > _CACHED_BODY_BYTES and len(index.documents) > 1:
-            oldest = next(iter(index.documents))
-            index.cached_bytes -= index.documents.pop(oldest).size
+        indexes = list(self._indexes.values())
+        excess_bytes = sum(each.cached_bytes for each in indexes) - _CACHED_BODY_BYTES
+        while excess_bytes > 0:
+            largest = max(indexes, key=lambda each: each.cached_bytes)
+            oldest = next(iter(largest.documents))
+            size = largest.documents.pop(oldest).size
+            largest.cached_bytes -= size
+            excess_bytes -= size
 
     def placed_documents(self, index: SearchedIndex, *, limit: int, offset: int) -> list[Document]:
         """Documents in the order in which they first came."""

@@ -113,7 +113,7 @@ class Server:
     async def _serve(self, server: uvicorn.Server) -> None:
         loop = asyncio.get_running_loop()
         loop.run_in_executor(self._reads, self._catalog.refresh)
-        async with self._writer():
+        async with self._writer(server):
             await server.serve()
 
     async def _enqueue(self, write: Callable[[sqlite3.Connection], dict[str, Any]]) -> dict[str, Any]:
@@ -137,8 +137,16 @@ class Server:
                 _log.warning("the writer does not listen; the task waits for its successor")
 
     @asynccontextmanager
-    async def _writer(self) -> AsyncIterator[None]:
+    async def _writer(self, server: uvicorn.Server) -> AsyncIterator[None]:
         keeper = asyncio.create_task(self._keep_writer())
+
+        def ended(keeper: asyncio.Task[None]) -> None:
+            if not keeper.cancelled():
+                # A server that answers and never writes again is worse than one that is started anew.
+                _log.error("nobody keeps the writer any more", exc_info=keeper.exception())
+                server.should_exit = True
+
+        keeper.add_done_callback(ended)
         try:
             yield
         finally:
@@ -173,7 +181,7 @@ class Server:
         """Hear what the writer has done, until it is gone."""
         loop = asyncio.get_running_loop()
         rest = b""
-        while heard := await loop.sock_recv(channel, 65536):
+        while heard := await _heard(channel):
             *lines, rest = (rest + heard).split(b"\n")
             for line in lines:
                 word, _, folder = line.partition(b" ")
@@ -182,3 +190,12 @@ class Server:
                     self._say(ACKNOWLEDGED)
             if b"done" in lines:
                 await loop.run_in_executor(self._reads, self._catalog.refresh)
+
+
+async def _heard(channel: socket.socket) -> bytes:
+    """What was said; nothing when nobody is there any more."""
+    try:
+        return await asyncio.get_running_loop().sock_recv(channel, 65536)
+    except ConnectionResetError:
+        # It died with something unread.
+        return b""

@@ -32,6 +32,8 @@ from reference.searchengine.tasks import Task
 _log = logging.getLogger("searchengine.writer")
 # The server pokes the writer for each task; this is for a poke that was lost with a server that died.
 _LOOK_AGAIN_S = 1.0
+# As many as Meilisearch keeps open. One that was written to holds 5 MB, and there is one for each site.
+_OPEN_MOST = 20
 # Niceness: where both want the processor, who searches has nine tenths of it.
 _YIELDS = 10
 _PR_SET_PDEATHSIG = 1
@@ -244,15 +246,19 @@ class Writer:
         return index
 
     def _engine(self, folder: str) -> Engine:
-        engine = self._engines.get(folder)
+        engine = self._engines.pop(folder, None)
         if engine is None:
             path = self._paths.engines / folder
             is_new = not path.exists()
             path.mkdir(exist_ok=True)
-            engine = self._engines[folder] = Engine(path)
+            engine = Engine(path)
             engine.prepare()
             if is_new:
                 self._announce(folder)
+        # The one that was used last is the last.
+        self._engines[folder] = engine
+        if len(self._engines) > _OPEN_MOST:
+            del self._engines[next(iter(self._engines))]
         return engine
 
     def _announce(self, folder: str) -> None:

@@ -143,9 +143,24 @@ def test_a_new_writer_takes_over_from_one_that_died(server: RunningServer) -> No
     with server:
         index = meilisearch.Client(server.url, MASTER_KEY).index("pages")
         index.wait_for_task(index.add_documents(_pages(0, 10), "id").task_uid)
-        uid = index.add_documents(_pages(10, 1500)).task_uid
         writer = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
+        # So that it dies with something unread.
+        os.kill(writer, signal.SIGSTOP)
+        uid = index.add_documents(_pages(10, 1500)).task_uid
         os.kill(writer, signal.SIGKILL)
         assert index.search("river")["hits"]
         assert index.wait_for_task(uid, timeout_in_ms=30_000).status == "succeeded"
         assert index.get_stats().number_of_documents == 1510
+
+
+def test_more_indexes_than_the_writer_keeps_open_are_written_to_in_turn(server: RunningServer) -> None:
+    with server:
+        client = meilisearch.Client(server.url, MASTER_KEY)
+        for first in (0, 1):
+            tasks = [client.index(f"pages-{number}").add_documents(_pages(first, 1), "id") for number in range(25)]
+            assert client.wait_for_task(tasks[-1].task_uid, timeout_in_ms=30_000).status == "succeeded"
+        assert client.get_tasks({"statuses": "failed"}).total == 0
+        for number in range(25):
+            hits = client.index(f"pages-{number}").search("page0 page1", {"matchingStrategy": "last"})["hits"]
+            assert 0 in [hit["id"] for hit in hits]
+            assert client.index(f"pages-{number}").search("page1")["hits"][0]["id"] == 1
