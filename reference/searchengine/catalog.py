@@ -98,8 +98,10 @@ class Catalog:
                 self.open_engine(row.folder)
 
     def open_engine(self, folder: str) -> None:
+        """Open one that is not open yet: LMDB may not have a file twice in one process."""
         with self._lock:
-            self._engines[folder] = Engine(self._paths.engines / folder)
+            if folder not in self._engines:
+                self._engines[folder] = Engine(self._paths.engines / folder)
 
     def refresh(self) -> None:
         """Take in what was done since."""

@@ -50,6 +50,8 @@ class Writer:
         self._paths, self._channel = paths, channel
         self._store = store.open_store(paths.database)
         self._engines: dict[str, Engine] = {}
+        # Whether a writer before this one came so far is not known.
+        self._announced: set[str] = set()
 
     def recover(self) -> None:
         """Open what the last writer left unfinished, and drop folders that belong to no index."""
@@ -249,12 +251,12 @@ class Writer:
         engine = self._engines.pop(folder, None)
         if engine is None:
             path = self._paths.engines / folder
-            is_new = not path.exists()
             path.mkdir(exist_ok=True)
             engine = Engine(path)
             engine.prepare()
-            if is_new:
+            if folder not in self._announced:
                 self._announce(folder)
+                self._announced.add(folder)
         # The one that was used last is the last.
         self._engines[folder] = engine
         if len(self._engines) > _OPEN_MOST:
@@ -262,7 +264,7 @@ class Writer:
         return engine
 
     def _announce(self, folder: str) -> None:
-        """Have the server open a new engine before anything is written to it: opening waits for a write to end."""
+        """Have the server open an engine before anything is written to it: opening waits for a write to end."""
         try:
             os.write(self._channel, f"open {folder}\n".encode())
         except BrokenPipeError as error:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -15,6 +18,8 @@ import meilisearch
 import pytest
 from meilisearch.errors import MeilisearchApiError, MeilisearchCommunicationError
 
+from reference.searchengine import store, tasks
+from reference.searchengine.paths import Paths
 from reference.tests.searchengine.running import MASTER_KEY, RunningServer
 
 _WORDS = ("river", "forest", "evening", "water", "shadow", "mountain", "garden", "window", "letter", "silver")
@@ -164,3 +169,31 @@ def test_more_indexes_than_the_writer_keeps_open_are_written_to_in_turn(server: 
             hits = client.index(f"pages-{number}").search("page0 page1", {"matchingStrategy": "last"})["hits"]
             assert 0 in [hit["id"] for hit in hits]
             assert client.index(f"pages-{number}").search("page1")["hits"][0]["id"] == 1
+
+
+def test_an_index_whose_writer_died_before_the_server_knew_it_is_announced_by_the_next(tmp_path: Path) -> None:
+    paths = Paths.under(tmp_path / "data", tmp_path / "dumps")
+    database = store.open_store(paths.database)
+    store.create_schema(database)
+    with store.transaction(database):
+        request = {"primaryKey": "id", "partial": False}
+        tasks.enqueue(database, "documentAdditionOrUpdate", "pages", request, payload=json.dumps(_pages(0, 1)).encode())
+    first, second = _first_words_of_a_writer(paths), _first_words_of_a_writer(paths)
+    assert first.startswith(b"open ")
+    assert second == first
+
+
+def _first_words_of_a_writer(paths: Paths) -> bytes:
+    """What it tells the server, which dies with it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(20)
+        writer = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "reference.searchengine.writer", paths.data, paths.dumps, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+        )
+        try:
+            return ours.recv(4096)
+        finally:
+            writer.kill()
+            writer.wait()
