@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from suites.harness.errors import ApiError, ClientError
+from suites.harness.errors import ApiError, ClientError, NotReached
 from suites.harness.wait import until
 
 _ANSWERED_S = 10.0
@@ -82,7 +83,10 @@ class PlatformReadiness:
 
 
 class SiteSearch:
-    """A client of the platform from outside its ingress. Refused calls are ApiErrors, unanswered ones ClientErrors."""
+    """A client of the platform from outside its ingress. Refused calls are ApiErrors, unanswered ones ClientErrors.
+
+    One that is refused for asking too much asks again, for as long as a limit may last.
+    """
 
     def __init__(self, base_url: str, api_key: str) -> None:
         self.base_url = base_url
@@ -111,8 +115,7 @@ class SiteSearch:
         )
 
     def create_site(self, name: str, base_url: str) -> Site:
-        """A new site; a client that made too many is let make it in the next minute. Raises NotReached if it is not."""
-        answer = self._once_allowed("POST", "/sites", json={"name": name, "base_url": base_url})
+        answer = self._json("POST", "/sites", json={"name": name, "base_url": base_url})
         return Site(id=str(answer["id"]), base_url=answer["base_url"])
 
     def sites(self) -> Iterator[Site]:
@@ -121,11 +124,8 @@ class SiteSearch:
             yield Site(id=str(item["id"]), base_url=item["base_url"])
 
     def delete_site(self, site_id: str) -> None:
-        """Remove a site with its pages and index entries; one that is gone already is no error.
-
-        A client that wrote too much is let do it in the next minute. Raises NotReached if it is not.
-        """
-        response = self._allowed("DELETE", f"/sites/{site_id}")
+        """Remove a site with its pages and index entries; one that is gone already is no error."""
+        response = self._call("DELETE", f"/sites/{site_id}")
         if response.status_code != 404:
             self._checked(response)
 
@@ -161,35 +161,33 @@ class SiteSearch:
         )
 
     def _listed(self, path: str) -> Iterator[Mapping[str, Any]]:
-        """Every item of a list that the platform gives in parts; asked for in too quick a row, it is waited for."""
+        """Every item of a list that the platform gives in parts."""
         offset = 0
         while True:
-            answer = self._once_allowed("GET", path, params={"limit": _ITEMS_PER_CALL, "offset": offset})
+            answer = self._json("GET", path, params={"limit": _ITEMS_PER_CALL, "offset": offset})
             yield from answer["items"]
             offset += len(answer["items"])
             if not answer["items"] or offset >= answer["total"]:
                 return
 
-    def _once_allowed(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        return _object(self._checked(self._allowed(method, path, **arguments)))
-
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         return _object(self._checked(self._call(method, path, **arguments)))
 
-    def _allowed(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """What is answered once the client's limit allows the call."""
-        response = self._call(method, path, **arguments)
+    def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        response = self._asked(method, path, **arguments)
         if not _is_limited(response):
             return response
-        return until(
-            lambda: self._call(method, path, **arguments),
-            where=lambda response: not _is_limited(response),
-            within=_LIMITED_AT_MOST_S,
-            every=_LIMITED_POLL_S,
-            what=f"leave for {method} {path}",
-        )
+        with suppress(NotReached):
+            return until(
+                lambda: self._asked(method, path, **arguments),
+                where=lambda response: not _is_limited(response),
+                within=_LIMITED_AT_MOST_S,
+                every=_LIMITED_POLL_S,
+                what=f"leave for {method} {path}",
+            )
+        return response
 
-    def _call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def _asked(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             return self._http.request(method, path, **arguments)
         except httpx.HTTPError as error:
