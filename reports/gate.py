@@ -158,6 +158,12 @@ def gate(
     return Gated(decision=decision, lines=lines, problems=problems, notes=tuple(_notes(runs)))
 
 
+def _again(check: str) -> str:
+    """How a check is run again: pytest knows it by its name, an experiment's is its title."""
+    program = f"pytest {check}" if "::" in check else "python -m experiments"
+    return f"`{program}` against the candidate"
+
+
 def _line(
     objective: Objective, runs: Sequence[Recorded], candidate: Candidate, *, now: float, max_age_s: float
 ) -> Line:
@@ -170,8 +176,7 @@ def _line(
             if verdict.objective != objective.id:
                 continue
             age = now - verdict.at
-            # A check is named by its folder first; one folder may hold the checks of several families of objectives.
-            again = f"`pytest suites/{verdict.check.split('.')[0]}` against the candidate"
+            again = _again(verdict.check)
             if differences:
                 why = f"about another deployment: {'; '.join(differences)}"
                 step = f"deploy the candidate, then {again}"

@@ -95,7 +95,7 @@ def test_the_app_survives_its_rollout(pods: dict[str, Manifest]) -> None:
 
 @pytest.mark.parametrize("values", ["values-kind", "values-production"])
 def test_replicas_are_spread_over_labels_that_every_node_has(values: str) -> None:
-    """The scheduler leaves out, for every constraint, the nodes that lack the label of one: without zones all of them."""
+    """The scheduler leaves out, for every constraint, nodes that lack the label of one: without zones all of them."""
     pods = pod_specs(manifests("site-search", values))
     for workload in ("Deployment/site-search-app", "Deployment/site-search-worker"):
         constraints = pods[workload]["spec"]["topologySpreadConstraints"]

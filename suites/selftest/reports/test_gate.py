@@ -83,6 +83,19 @@ def test_a_stale_verdict_is_inconclusive_whatever_it_says(tmp_path: Path, value:
     assert "stale: 121 min" in why(result, SEARCH.id) or "stale: 2 h 1 min" in why(result, SEARCH.id)
 
 
+@pytest.mark.parametrize(
+    ("check", "program"),
+    [
+        ("suites/load/test_search.py::test_quick[cached]", "pytest suites/load/test_search.py::test_quick[cached]"),
+        ("experiment: Searches are quick", "python -m experiments"),
+    ],
+)
+def test_the_next_step_runs_the_check_again(tmp_path: Path, check: str, program: str) -> None:
+    verdict = replace(search_verdict(doubts=("generator late",)), check=check)
+    result = gated(written_run(tmp_path, ready_verdict(), verdict))
+    assert f"`{program}` against the candidate" in why(result, SEARCH.id)
+
+
 def test_a_verdict_from_the_future_is_inconclusive(tmp_path: Path) -> None:
     result = gated(written_run(tmp_path, ready_verdict(), search_verdict(at=END + 3600)))
     assert result.decision == Decision.INCONCLUSIVE
