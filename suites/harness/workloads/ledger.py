@@ -39,7 +39,7 @@ class Ledger:
         return found | {f"instance {number} of {wanted}": None for number in range(len(found) + 1, wanted + 1)}
 
     def scrapes(self, within_s: float | None = None) -> list[ScrapeRow]:
-        """Every scrape that was submitted, once all are over; as they are after `within_s`, by default one's deadline."""
+        """Every scrape that was submitted, once all are over; as they are after `within_s`, else a deadline."""
         primary = self._primary()
         with contextlib.suppress(NotReached):
             until(
