@@ -174,12 +174,13 @@ class Catalog:
             for number, key in zip(unknown, keys, strict=True):
                 if key in rows:
                     found[number] = Document(rows[key]["number"], key, rows[key]["body"], index.settings)
-                    self._keep(index, number, found[number])
+                    index.documents[number] = found[number]
+                    index.cached_bytes += found[number].size
+            self._make_room()
         return [found[number] for number in numbers if number in found]
 
-    def _keep(self, index: SearchedIndex, number: int, document: Document) -> None:
-        index.documents[number] = document
-        index.cached_bytes += document.size
+    def _make_room(self) -> None:
+        """Once a search, however many documents it brought: it looks at every index."""
         indexes = list(self._indexes.values())
         excess_bytes = sum(each.cached_bytes for each in indexes) - _CACHED_BODY_BYTES
         while excess_bytes > 0:

@@ -24,9 +24,10 @@ Volume = dict[str, Any]
 @pytest.fixture(scope="module")
 def volumes() -> list[Volume]:
     """Those of the platform."""
-    found = [each for each in objects("persistentvolumes") if _namespace(each) == platform.NAMESPACE]
-    if not found:
+    if not objects("namespaces", "--field-selector", f"metadata.name={platform.NAMESPACE}"):
         pytest.skip("the platform is not on this cluster; deploy it: tox -e up")
+    found = [each for each in objects("persistentvolumes") if _namespace(each) == platform.NAMESPACE]
+    assert found
     if _on_node(found[0], "command -v node-volumes || true") == "":
         pytest.skip("nodes of an image that was pulled make folders")
     return found
