@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FIRST_RATE_HZ = 250.0
 STEP_HZ = 250.0
 LAST_RATE_HZ = 4000.0
-# One cache lifetime is 60 s; after the lead the popular queries of the step before are still there.
+# The cache keeps an answer for minutes: the popular queries of the step before are still there.
 LEAD_S = 10.0
 # With the lead it holds two measurements of every kubelet.
 STEP_S = 20.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reports.records import History, Operation, Outcome, Window
-from suites.fixtures.soak import duration_s, growth_plot
+from suites.fixtures.soak import Soak, duration_s, growth_plot
 from suites.harness.checkers.growth import containers_of, soak_growth
 from suites.harness.workloads.openloop import REPOSITORY
 
@@ -68,19 +69,19 @@ def growth(*found: list[Operation], components: tuple[str, ...] = ("app",), serv
 def test_what_stays_as_it_is_has_not_grown() -> None:
     found = growth(looks())
     assert (found.value, found.unit, found.doubts, found.guards) == (0.0, "ratio", (), {"error_ratio": 0.0})
-    assert found.samples == 46 and found.facts["came_or_went"] == []
+    assert found.samples == 51 and found.facts["came_or_went"] == []
 
 
 def test_the_container_that_grew_most_is_the_value() -> None:
     found = growth(looks(memory_mib=(100, 150)), looks("app-2/app", memory_mib=(100, 300)))
-    # Middle of the first fifth against middle of the last one, once a tenth has passed.
-    assert found.value == pytest.approx((280 - 138) / 138, rel=0.05)
-    assert found.facts["grew_most"][0].startswith("app-2/app memory 140.0 → 280.0 MiB")
+    # Middle of the first fifth against middle of the last one.
+    assert found.value == pytest.approx((280 - 120) / 120, rel=0.05)
+    assert found.facts["grew_most"][0].startswith("app-2/app memory 120.0 → 280.0 MiB")
 
 
 def test_descriptors_and_sockets_count_as_memory_does() -> None:
-    assert growth(looks(descriptors=(100, 200))).value == pytest.approx(0.62, abs=0.05)
-    assert growth(looks(sockets=(100, 200))).value == pytest.approx(0.62, abs=0.05)
+    assert growth(looks(descriptors=(100, 200))).value == pytest.approx(0.73, abs=0.05)
+    assert growth(looks(sockets=(100, 200))).value == pytest.approx(0.73, abs=0.05)
 
 
 def test_a_few_more_of_a_few_are_no_growth() -> None:
@@ -91,9 +92,9 @@ def test_what_shrinks_has_not_grown() -> None:
     assert growth(looks(memory_mib=(200, 100))).value == 0.0
 
 
-def test_what_settles_first_is_not_counted() -> None:
-    early = looks(memory_mib=(50, 50), times=range(0, 100, 20))
-    assert growth(early, looks(times=range(100, 1001, 20))).value == 0.0
+def test_what_filled_before_the_window_is_not_counted() -> None:
+    early = looks(memory_mib=(10, 50), times=range(-600, 0, 20))
+    assert growth(early, looks()).value == 0.0
 
 
 def test_a_container_that_came_or_went_is_told_and_not_compared() -> None:
@@ -130,6 +131,39 @@ def test_the_plot_shows_what_was_held() -> None:
     plot = growth_plot(containers_of(looks("site-search-app-6c78cf6659-l9kd6/app"), WINDOW, ["app"]), WINDOW)
     assert [panel.name for panel in plot.panels] == ["memory", "open descriptors", "open sockets"]
     assert plot.panels[0].curves[0].name == "app-l9kd6/app" and plot.panels[0].curves[0].points[0] == (0.0, 100.0)
+
+
+CLOCK = SimpleNamespace(now=5000.0)
+
+
+class RunningTraffic:
+    """Takes down how long it was to run on, and takes no time for it."""
+
+    def __init__(self) -> None:
+        self.streams = [
+            SimpleNamespace(counts=SimpleNamespace(ok=1200)),
+            SimpleNamespace(counts=SimpleNamespace(ok=34)),
+        ]
+        self.ran: list[tuple[str, float]] = []
+
+    def until_steady(self, *, for_s: float) -> None:
+        self.ran.append(("steady", for_s))
+
+    def run_on(self, *, for_s: float) -> None:
+        self.ran.append(("on", for_s))
+        CLOCK.now += for_s
+
+
+def test_what_counts_begins_once_it_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "suites.fixtures.soak.time", SimpleNamespace(time=lambda: CLOCK.now, monotonic=lambda: CLOCK.now)
+    )
+    traffic, said, began = RunningTraffic(), list[str](), CLOCK.now
+    window = Soak(150.0, 90.0, said.append)(traffic)  # type: ignore[arg-type]
+    assert (window.start - began, window.end - began) == (150.0, 240.0)
+    assert traffic.ran == [("steady", 10.0), ("on", 60.0), ("on", 60.0), ("on", 30.0), ("on", 60.0), ("on", 30.0)]
+    assert said[0] == "settles: 1234 requests answered well so far, 2.5 of 2.5 min left"
+    assert [line.split(":")[0] for line in said] == ["settles"] * 3 + ["soaks"] * 2
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("8h", 28800), ("1.5m", 90)])

@@ -14,8 +14,8 @@ from suites.harness.checkers.shown import shown
 
 # What grows, and how much of it a container may hold before growth is a part of it: a few sockets more are no leak.
 FLOORS: Mapping[str, float] = {"memory_bytes": 32 * 1024**2, "descriptors": 64, "sockets": 64}
-# Pools and caches fill first; then a fifth at each end is compared.
-_SETTLES, _ENDS = 0.1, 0.2
+# Of the window, at each end.
+_ENDS = 0.2
 
 
 @dataclass(slots=True)
@@ -50,15 +50,14 @@ def soak_growth(
 ) -> Measurement:
     """The most that anything grew, as a part of what it was: 0.2 is a fifth more at the end than at the start.
 
-    Compares the middle values of the first and of the last fifth of the window, once a tenth has passed. Containers
-    that came or went are told and not compared; a component of which none stayed, one that restarted and one that the
-    kubelet says nothing of are doubted. Guard `error_ratio`: of the traffic's requests in the window.
+    Compares the middle values of the first and of the last fifth of the window, which begins when pools and caches have
+    filled. Containers that came or went are told and not compared; a component of which none stayed, one that restarted
+    and one that the kubelet says nothing of are doubted. Guard `error_ratio`: of the traffic's requests in the window.
     """
     reasons = list(doubts)
     length_s = window.end - window.start
-    start = window.start + _SETTLES * length_s
-    first_end, last_start = start + _ENDS * length_s, window.end - _ENDS * length_s
-    containers = containers_of(looks.operations, Window(start=start, end=window.end), components)
+    first_end, last_start = window.start + _ENDS * length_s, window.end - _ENDS * length_s
+    containers = containers_of(looks.operations, window, components)
     grown: dict[tuple[str, str], tuple[float, float, float]] = {}
     gone: list[str] = []
     stayed: dict[str, int] = dict.fromkeys(components, 0)
@@ -67,7 +66,7 @@ def soak_growth(
             reasons.append(f"{name} was restarted meanwhile")
             continue
         pairs = {
-            resource: (seen.middle(resource, start, first_end), seen.middle(resource, last_start, window.end))
+            resource: (seen.middle(resource, window.start, first_end), seen.middle(resource, last_start, window.end))
             for resource in FLOORS
         }
         if any(before is None or after is None for before, after in pairs.values()):
@@ -78,14 +77,14 @@ def soak_growth(
             assert before is not None and after is not None
             grown[name, resource] = (after - before) / max(before, FLOORS[resource]), before, after
     reasons += [f"nothing of {component} was measured at the start and at the end" for component in _none(stayed)]
-    requests = [each for each in traffic.operations if start <= each.intended <= window.end]
+    requests = [each for each in traffic.operations if window.start <= each.intended <= window.end]
     failed = sum(each.outcome != "ok" for each in requests)
     ordered = sorted(grown.items(), key=lambda item: -item[1][0])
     return Measurement(
         value=max(0.0, ordered[0][1][0]) if ordered else None,
         unit="ratio",
         samples=min((len(seen.values) for name, seen in containers.items() if (name, "sockets") in grown), default=0),
-        window=Window(start=start, end=window.end),
+        window=window,
         guards={"error_ratio": failed / len(requests) if requests else None},
         doubts=tuple(reasons),
         facts={
