@@ -10,6 +10,11 @@ import pytest
 from reference.tests import services
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A file's tests stay in one process (`--dist=loadgroup`): they share programs that were started for them."""
+    item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):

@@ -18,6 +18,9 @@ from suites.harness.workloads.probes import Probes
 from suites.harness.workloads.request import Repeat, Request
 from suites.selftest.workloads.toy import Toy
 
+# What the servers did and what clients saw of it is played once for all.
+pytestmark = pytest.mark.xdist_group("probes")
+
 STEADY_ANSWERS = 16
 OUTAGES_S = (0.25, 1.0, 5.0)
 
