@@ -40,7 +40,7 @@ class Answer:
 
 
 class LocalAnswers:
-    """The least recently used go first once the bytes are spent."""
+    """The least recently used go first: once the bytes are spent, and as soon as they may not be given any more."""
 
     def __init__(self, limit_bytes: int = _LOCAL_BYTES) -> None:
         self._limit = limit_bytes
@@ -65,8 +65,12 @@ class LocalAnswers:
             self._drop(key)
         self._answers[key] = (generation, answer)
         self._bytes += len(answer.body)
-        while self._bytes > self._limit:
-            self._drop(next(iter(self._answers)))
+        now = time.time()
+        # Whoever was not used for an answer's lifetime has expired, so looking at the first one is enough.
+        while (oldest := next(iter(self._answers), None)) is not None:
+            if self._bytes <= self._limit and self._answers[oldest][1].expires_at >= now:
+                return
+            self._drop(oldest)
 
     def _drop(self, key: str) -> None:
         self._bytes -= len(self._answers.pop(key)[1].body)

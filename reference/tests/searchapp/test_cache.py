@@ -34,6 +34,17 @@ def test_the_least_recently_used_go_first() -> None:
     assert "c" in answers
 
 
+def test_what_expired_makes_room_without_being_asked_for() -> None:
+    answers = LocalAnswers()
+    for key in ("a", "b"):
+        answers.put(key, "g", _answer(ttl_s=0.05))
+    answers.put("c", "g", _answer())
+    assert "a" in answers, "not yet expired"
+    time.sleep(0.06)
+    answers.put("d", "g", _answer())
+    assert [key for key in "abcd" if key in answers] == ["c", "d"]
+
+
 def test_an_answer_survives_redis_in_its_own_generation_and_time() -> None:
     answer = Answer(b'{"hits": []}', False, True, time.time() + 5)
     assert Answer.unpacked(answer.packed("0"), "0") == answer
