@@ -152,3 +152,22 @@ def test_search(judge, seed):
     assert result.ret == pytest.ExitCode.OK
     assert sorted(verdict.objective for verdict in verdicts) == ["smoke.components_ready", "smoke.search_roundtrip"]
     result.stdout.fnmatch_lines(["pass*smoke.components_ready*"])
+
+
+def test_what_belongs_together_runs_in_one_worker_under_its_own_name(checks: Checks) -> None:
+    result, verdicts = checks(
+        """
+import os
+
+@pytest.mark.xdist_group("together")
+@pytest.mark.parametrize("turn", range(6))
+@pytest.mark.objective("smoke.components_ready")
+def test_ready(judge, turn):
+    where = {"worker": os.environ["PYTEST_XDIST_WORKER"]}
+    judge("smoke.components_ready", Measurement(value=1.0, unit="bool", samples=1, facts=where))
+""",
+        "-n", "2", "--dist=loadgroup",
+    )  # fmt: skip
+    assert result.ret == pytest.ExitCode.OK
+    assert len({verdict.facts["worker"] for verdict in verdicts}) == 1
+    assert sorted(verdict.check for verdict in verdicts) == [f"test_it.py::test_ready[{turn}]" for turn in range(6)]
