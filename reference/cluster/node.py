@@ -26,10 +26,7 @@ STORAGE_MANIFEST = "kind/manifests/default-storage.yaml"
 # What a node image must carry, and what it may: our own code changes often, so nodes get newer images while they run.
 _MUST = (*images.CONTROL_PLANE, *images.SERVICES)
 _MAY = (*images.OWN, *images.TOOLS)
-RECIPE = "3"  # raise when the steps below change
-# Docker gives each node a copy of its image's /var; what images are unpacked from, over a gigabyte, is kept beside it.
-_CONTENT = "/kind/content"
-_CONTENT_LOOKED_FOR = "/var/lib/containerd/io.containerd.content.v1.content"
+RECIPE = "2"  # raise when the steps below change
 
 
 def key() -> str:
@@ -107,8 +104,6 @@ def _build_bare(scratch: Path, image: str) -> None:
 
 def _preload(container: str) -> None:
     """Import the images into the node's containerd, under the names that kubeadm asks for."""
-    docker.execute(container, "mkdir", "-p", _CONTENT, str(Path(_CONTENT_LOOKED_FOR).parent))
-    docker.execute(container, "ln", "-s", _CONTENT, _CONTENT_LOOKED_FOR)
     docker.execute(container, "sh", "-c", "nohup containerd >/dev/null 2>&1 &")
     stop_at = time.monotonic() + CONTAINERD_START_S
     while not run("docker", "exec", container, "sh", "-c", "ctr version 2>/dev/null || true").strip():
