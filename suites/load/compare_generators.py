@@ -1,7 +1,7 @@
 """Holds the generator against Locust's FastHttpUser and vegeta: CPU per request, schedule kept, truth about a stall.
 
 `python -m suites.load.compare_generators --locust FILE --vegeta FILE [--rate 1000] [--duration 20]`, by hand; the
-numbers that made us keep our own are in suites/load/README.md. Each generator meets the same toy server twice: once
+numbers that made us keep our own are in suites/load/measured.md. Each generator meets the same toy server twice: once
 steady, and once while the server does nothing at all for one second.
 """
 

@@ -1,7 +1,7 @@
 """The client's side of HTTP/1.1, as much as a generator needs: one request in flight per connection, no redirects.
 
 Written for its cost: a general client spends several times the 0.25 ms that a request may cost on a machine which the
-platform shares (numbers in suites/load/README.md).
+platform shares (numbers in suites/load/measured.md).
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def test_the_schedule_is_kept_at_1000_a_second(toy: Toy, history: Path, connecti
     assert all(later - earlier == pytest.approx(0.001, abs=1e-5) for earlier, later in pairwise(intended))
     assert report.started_at == pytest.approx(intended[0], abs=1e-3)
     assert report.cpu_ms_per_request is not None
-    # A quiet machine needs less than half of this (suites/load/README.md).
+    # A quiet machine needs less than half of this (suites/load/measured.md).
     assert report.cpu_ms_per_request < 0.6
 
 
