@@ -39,6 +39,9 @@ _CONNECTION_LIMITS = {
 }
 # A burst waits for its turn; two tries of this are within the time of a write.
 _POOL_TIMEOUT_S = 1.5
+# A connection is made anew after a while, but not one for reads: commits that wait for a lost replica may have used up
+# all that the server grants, and then there is no other.
+_KEPT_FOR_S, _KEPT = 300, -1
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
 # Rolled back (a deadlock, a serialization failure) or kept waiting for a lock: the server is well, another came first.
@@ -95,14 +98,14 @@ class Database:
         self.breaker = Breaker(dependency="database")
         self._writes_breaker = Breaker(dependency="database")
 
-        def engine(size: int) -> AsyncEngine:
+        def engine(size: int, *, kept_for_s: int = _KEPT_FOR_S) -> AsyncEngine:
             return create_async_engine(
                 async_url(database_url),
                 hide_parameters=True,
                 pool_size=size,
                 max_overflow=0,
                 pool_timeout=FOR_EVER_S if no_timeouts else _POOL_TIMEOUT_S,
-                pool_recycle=300,
+                pool_recycle=kept_for_s,
                 # No pre-ping: a dead connection shows at the first statement and the transaction is run again on a
                 # fresh one, while a ping to a frozen server could not be cut short.
                 pool_pre_ping=False,
@@ -117,7 +120,8 @@ class Database:
         for_reads = pool_size // 2
         self._writes = engine(pool_size - for_reads)
         # Each statement by itself: a transaction around it would be two more answers to wait for.
-        self._reads = (engine(for_reads) if for_reads else self._writes).execution_options(isolation_level="AUTOCOMMIT")
+        reads = engine(for_reads, kept_for_s=_KEPT) if for_reads else self._writes
+        self._reads = reads.execution_options(isolation_level="AUTOCOMMIT")
         # A probe that had to queue behind the requests would call a busy database a lost one.
         self._probes = engine(1).execution_options(isolation_level="AUTOCOMMIT")
         self._abandoned: set[asyncio.Task[Any]] = set()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -325,6 +326,23 @@ def test_reads_go_on_while_commits_are_not_answered(schema: str, rows: psycopg.C
         told = [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)]
         assert told.count(OutcomeUnknown) >= 2
         assert not database.breaker.is_open
+        await database.close()
+
+    asyncio.run(run())
+
+
+def test_a_connection_for_reads_is_kept_where_there_may_be_no_other(
+    schema: str, site_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def its_server(connection: AsyncConnection) -> int:
+        return int((await connection.execute(text("select pg_backend_pid()"))).scalar_one())
+
+    async def run() -> None:
+        database = Database(schema, pool_size=2, name=site_id)
+        read, written = await database.read(its_server), await database.write(its_server)
+        monkeypatch.setattr("sqlalchemy.pool.base.time", SimpleNamespace(time=lambda: time.time() + 3600))
+        assert await database.read(its_server) == read
+        assert await database.write(its_server) != written, "made anew after a while"
         await database.close()
 
     asyncio.run(run())
