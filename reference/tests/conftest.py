@@ -12,7 +12,7 @@ from reference.tests import services
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A file's tests stay in one process (`--dist=loadgroup`): they share programs that were started for them."""
-    item.add_marker(pytest.mark.xdist_group(item.path.name))
+    item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

@@ -39,9 +39,9 @@ _CONNECTION_LIMITS = {
 }
 # A burst waits for its turn; two tries of this are within the time of a write.
 _POOL_TIMEOUT_S = 1.5
-# A connection is made anew after a while, but not one for reads: commits that wait for a lost replica may have used up
-# all that the server grants, and then there is no other.
-_KEPT_FOR_S, _KEPT = 300, -1
+# Only connections for writes are made anew after a while: commits that wait for a lost replica may have used up all
+# that the server grants, and then there is no other for a read or a probe.
+_WRITES_KEPT_FOR_S, _KEPT = 300, -1
 # Answers of a server that is not, or no longer, the primary.
 _NOT_PRIMARY = {"25006"}
 # Rolled back (a deadlock, a serialization failure) or kept waiting for a lock: the server is well, another came first.
@@ -98,7 +98,7 @@ class Database:
         self.breaker = Breaker(dependency="database")
         self._writes_breaker = Breaker(dependency="database")
 
-        def engine(size: int, *, kept_for_s: int = _KEPT_FOR_S) -> AsyncEngine:
+        def engine(size: int, *, kept_for_s: int = _KEPT) -> AsyncEngine:
             return create_async_engine(
                 async_url(database_url),
                 hide_parameters=True,
@@ -118,10 +118,9 @@ class Database:
             )
 
         for_reads = pool_size // 2
-        self._writes = engine(pool_size - for_reads)
+        self._writes = engine(pool_size - for_reads, kept_for_s=_WRITES_KEPT_FOR_S)
         # Each statement by itself: a transaction around it would be two more answers to wait for.
-        reads = engine(for_reads, kept_for_s=_KEPT) if for_reads else self._writes
-        self._reads = reads.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = (engine(for_reads) if for_reads else self._writes).execution_options(isolation_level="AUTOCOMMIT")
         # A probe that had to queue behind the requests would call a busy database a lost one.
         self._probes = engine(1).execution_options(isolation_level="AUTOCOMMIT")
         self._abandoned: set[asyncio.Task[Any]] = set()

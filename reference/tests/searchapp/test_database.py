@@ -332,17 +332,25 @@ def test_reads_go_on_while_commits_are_not_answered(schema: str, rows: psycopg.C
 
 
 def test_a_connection_for_reads_is_kept_where_there_may_be_no_other(
-    schema: str, site_id: str, monkeypatch: pytest.MonkeyPatch
+    schema: str, rows: psycopg.Connection, site_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def servers() -> set[int]:
+        name = f"searchapp-{site_id}"
+        return {pid for (pid,) in rows.execute("select pid from pg_stat_activity where application_name = %s", (name,))}
+
     async def its_server(connection: AsyncConnection) -> int:
         return int((await connection.execute(text("select pg_backend_pid()"))).scalar_one())
 
     async def run() -> None:
         database = Database(schema, pool_size=2, name=site_id)
         read, written = await database.read(its_server), await database.write(its_server)
+        await database.probe()
+        (probed,) = servers() - {read, written}
         monkeypatch.setattr("sqlalchemy.pool.base.time", SimpleNamespace(time=lambda: time.time() + 3600))
         assert await database.read(its_server) == read
         assert await database.write(its_server) != written, "made anew after a while"
+        await database.probe()
+        assert servers() - {written} >= {read, probed}
         await database.close()
 
     asyncio.run(run())
