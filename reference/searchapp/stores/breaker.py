@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from reference.searchapp import metrics
@@ -23,7 +25,8 @@ class Unavailable(Exception):
 class Breaker:
     """Open after `failures_to_open` failures in a row or one failed probe; closed by the first success.
 
-    While it is open only the health monitor's probe calls the dependency, so recovery needs no traffic.
+    While it is open only the health monitor's probe calls the dependency, so recovery needs no traffic. Where no probe
+    can tell, `try_one` lets a single call find out.
     """
 
     dependency: str
@@ -33,6 +36,8 @@ class Breaker:
     error: str | None = None
     _failures: int = field(default=0, init=False)
     _open: bool = field(default=False, init=False)
+    _may_try: bool = field(default=False, init=False)
+    _trying: bool = field(default=False, init=False)
 
     @property
     def is_open(self) -> bool:
@@ -42,12 +47,30 @@ class Breaker:
         if self._open:
             raise Unavailable(self.dependency, self.error or "circuit open")
 
+    def try_one(self) -> None:
+        """Let the next call through although it is open, unless one that was let through is still out."""
+        self._may_try = self._open and not self._trying
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Around a call: Unavailable while it is open, but for the one that finds out."""
+        trial = self._may_try
+        if trial:
+            self._may_try, self._trying = False, True
+        else:
+            self.require_closed()
+        try:
+            yield
+        finally:
+            if trial:
+                self._trying = False
+
     def succeeded(self) -> None:
         if self._failures or self._open:
             if self._open:
                 log.warning("circuit closed", extra={"dependency": self.dependency})
                 self.healthy = True
-            self._failures, self._open = 0, False
+            self._failures, self._open, self._may_try = 0, False, False
 
     def failed(self, error: str) -> None:
         self._failures += 1

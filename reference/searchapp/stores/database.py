@@ -89,8 +89,10 @@ class Database:
     """Connections to the primary, where there is more than one half of them for reads.
 
     A primary that has lost its replicas answers reads and confirms no commit; who waits for that must not hold what a
-    read needs, and what became of writes says nothing of reads: they have a breaker of their own. With `no_timeouts`, a
-    fault, every answer is waited for.
+    read needs, and what became of writes says nothing of reads: they have a breaker of their own. While it is open one
+    write at a time tries: each commit that nobody confirms keeps a connection at the server for as long as a statement
+    may take, and all that clients send would use up what the server grants. With `no_timeouts`, a fault, every answer
+    is waited for.
     """
 
     def __init__(self, database_url: str, *, pool_size: int, name: str, no_timeouts: bool = False) -> None:
@@ -141,9 +143,10 @@ class Database:
         timeout_s: float = DB_WRITE_TIMEOUT_S,
     ) -> T:
         """What `work` returns, committed. Unavailable: nothing was written. OutcomeUnknown: it may have been."""
-        return await self._run(
-            work, idempotent=idempotent, timeout_s=timeout_s, engine=self._writes, breaker=self._writes_breaker
-        )
+        with self._writes_breaker.admitted():
+            return await self._run(
+                work, idempotent=idempotent, timeout_s=timeout_s, engine=self._writes, breaker=self._writes_breaker
+            )
 
     async def warm(self, connections: int) -> None:
         """Open that many connections of each kind, so that nobody's request waits for them. Unavailable."""
@@ -153,7 +156,7 @@ class Database:
     async def probe(self) -> None:
         """Ask the server for a sign of life, past the breakers. Whether it confirms commits the next write tries."""
         await self._bounded(_look, _Attempt(), timeout_s=1.0, engine=self._probes)
-        self._writes_breaker.succeeded()
+        self._writes_breaker.try_one()
 
     async def close(self) -> None:
         for task in self._abandoned:
@@ -172,7 +175,6 @@ class Database:
     ) -> T:
         # Whatever the probe found gone is gone for both.
         self.breaker.require_closed()
-        breaker.require_closed()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         may_have_committed = False

@@ -27,3 +27,34 @@ def test_a_probe_decides_alone() -> None:
     assert not breaker.is_open
     assert breaker.healthy is True
     assert breaker.error is None
+
+
+def test_one_call_at_a_time_finds_out_for_all() -> None:
+    breaker = Breaker(dependency="d", failures_to_open=1)
+    breaker.try_one()
+    breaker.failed("gone")
+    with pytest.raises(Unavailable), breaker.admitted():
+        pass
+    breaker.try_one()
+    with breaker.admitted():
+        breaker.try_one()
+        with pytest.raises(Unavailable), breaker.admitted():
+            pass
+        breaker.failed("still gone")
+    with pytest.raises(Unavailable), breaker.admitted():
+        pass
+    breaker.try_one()
+    with breaker.admitted():
+        breaker.succeeded()
+    with breaker.admitted(), breaker.admitted():
+        pass
+
+
+def test_a_call_that_found_out_nothing_makes_room_for_the_next() -> None:
+    breaker = Breaker(dependency="d", failures_to_open=1)
+    breaker.failed("gone")
+    for _ in range(2):
+        breaker.try_one()
+        with pytest.raises(ZeroDivisionError), breaker.admitted():
+            raise ZeroDivisionError
+    assert breaker.is_open

@@ -357,7 +357,9 @@ def test_a_connection_for_reads_is_kept_where_there_may_be_no_other(
 
 
 @pytest.mark.usefixtures("_slow_commits")
-def test_commits_that_are_not_answered_are_not_sent_until_the_server_is_seen_again(schema: str, site_id: str) -> None:
+def test_while_commits_are_not_answered_one_at_a_time_is_sent_each_time_the_server_is_seen(
+    schema: str, rows: psycopg.Connection, site_id: str
+) -> None:
     async def run() -> None:
         database = Database(schema, pool_size=4, name=site_id)
         for number in range(3):
@@ -367,7 +369,13 @@ def test_commits_that_are_not_answered_are_not_sent_until_the_server_is_seen_aga
             await database.write(_one)
         assert await database.read(_one) == 1
         await database.probe()
-        assert await database.write(_one) == 1
+        trying = asyncio.create_task(database.write(_insert(f"{site_id}3")))  # type: ignore[arg-type]
+        await until_it_waits(rows, site_id, kind="Timeout")
+        await database.probe()
+        with pytest.raises(Unavailable):
+            await database.write(_one)
+        await trying
+        assert await asyncio.gather(*(database.write(_one) for _ in range(2))) == [1, 1]
         await database.close()
 
     asyncio.run(run())
