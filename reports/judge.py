@@ -8,6 +8,7 @@ anything missing is inconclusive. Only what is left is a pass.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from reports.objectives import Bound, Objective
 from reports.records import Measurement, Verdict, Word
@@ -25,7 +26,6 @@ def judge(objective: Objective, measurement: Measurement, *, check: str, evidenc
         missing += absent
         violations += violated
     doubts = _doubts(objective, measurement)
-    foreign_unit = measurement.unit != objective.unit
 
     word: Word
     if doubts:
@@ -43,7 +43,7 @@ def judge(objective: Objective, measurement: Measurement, *, check: str, evidenc
         value=value,
         unit=objective.unit,
         bound=objective.bound_text(),
-        margin=_finite(objective.bound.margin(value)) if value is not None and not foreign_unit else None,
+        margin=_margin(objective, measurement.unit, value, guards),
         samples=measurement.samples,
         window=measurement.window,
         guards=guards,
@@ -68,6 +68,16 @@ def _subject(objective: Objective) -> str:
 
 def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _margin(objective: Objective, unit: str, value: float | None, guards: Mapping[str, float | None]) -> float | None:
+    """Of the value's bound; where only guards broke the promise, of the first of those."""
+    if value is None or unit != objective.unit:
+        return None
+    if objective.bound.holds(value):
+        for name in objective.broken_guards(guards):
+            return _finite(objective.guards[name].margin(guards[name] or 0.0))
+    return _finite(objective.bound.margin(value))
 
 
 def _bounded(name: str, given: float | None, bound: Bound) -> tuple[float | None, list[str], list[str]]:

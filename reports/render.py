@@ -17,7 +17,7 @@ from reports.records import Window
 from reports.report import Evidence, Report, report, verdicts_of
 from reports.run import Run
 from reports.svg import draw, marker
-from reports.terminal import margin_text
+from reports.terminal import margin_text, measured_texts
 from reports.timeline import timeline
 from reports.units import duration, moment, number, quantity, span
 
@@ -61,6 +61,10 @@ def _text(name: str, made: Report) -> str:
         report=made.data,
         objectives=sorted(made.data["objectives"], key=lambda entry: _ORDER[entry["word"]]),
         problems=[*made.data["problems"], *shown],
+        measured=lambda verdict: measured_texts(
+            made.objectives.get(verdict["objective"]),
+            *(verdict[key] for key in ("word", "value", "unit", "guards")),
+        ),
         timelines=_timelines(made) if name == "html" else {},
         plots=_plots(made) if name == "html" else {},
     )

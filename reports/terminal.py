@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reports.compare import Compared
 from reports.gate import Gated, Recorded
+from reports.objectives import Objective
 from reports.units import duration, moment, number, quantity
 
 
@@ -22,7 +23,7 @@ def gate_text(gated: Gated, *, now: float) -> str:
             [
                 line.objective.id,
                 line.word,
-                quantity(verdict.value, verdict.unit),
+                ", ".join(measured_texts(line.objective, verdict.word, verdict.value, verdict.unit, verdict.guards)),
                 verdict.bound,
                 margin_text(verdict.margin),
                 number(verdict.samples),
@@ -82,6 +83,18 @@ def show_text(run: Recorded, *, objectives: Iterable[str] = ()) -> str:
     shown = [verdict for verdict in run.verdicts if not wanted or verdict.objective in wanted]
     said += [verdict.reason for verdict in shown] or ["no verdicts"]
     return "\n".join(said)
+
+
+def measured_texts(
+    objective: Objective | None, word: str, value: float | None, unit: str, guards: Mapping[str, float | None]
+) -> list[str]:
+    """The value and, of a fail, each guard that is beyond its bound: `1.5 s`, `search_error_ratio 0.22 %`."""
+    said = [quantity(value, unit)]
+    if objective is not None and word == "fail":
+        said += [
+            f"{name} {quantity(guards[name], objective.guards[name].unit)}" for name in objective.broken_guards(guards)
+        ]
+    return said
 
 
 def margin_text(margin: float | None) -> str:

@@ -83,7 +83,7 @@ def test_every_fault_has_an_experiment() -> None:
 
 
 def test_the_catalogue_has_every_experiment_and_no_other() -> None:
-    catalogue = (FOLDER / "README.md").read_text(encoding="utf-8")
+    catalogue = (FOLDER / "catalogue.md").read_text(encoding="utf-8")
     listed = [line.split("`")[1] for line in catalogue.splitlines() if line.startswith("| `") and ".yaml`" in line]
     assert sorted(listed) == [name(path) for path in FILES]
 

@@ -66,12 +66,6 @@ def test_every_experiment_has_a_hypothesis_heals_and_ends_with_a_verdict(path: P
         assert not isinstance(probe["tolerance"], list), "its meaning would change with the value's type"
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_experiment_is_in_the_catalogue(path: Path) -> None:
-    catalogue = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
-    assert f"`{path.parent.name}/{path.name}`" in catalogue
-
-
 @pytest.mark.parametrize("part", ["suites", "experiments"])
 def test_no_file_has_grown_beyond_one_subject(part: str) -> None:
     lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in (ROOT / part).rglob("*.py")}

@@ -80,6 +80,7 @@ def test_violated_guard_is_fail_though_the_value_is_fine() -> None:
     verdict = judged(measured(10.0, guards={"error_ratio": 0.02}))
     assert verdict.word == "fail"
     assert "error_ratio 2 %, at most 0.1 % allowed" in verdict.reason
+    assert verdict.margin == pytest.approx(-19.0), "the guard's, for the value's would look like a pass"
 
 
 def test_value_and_guard_violated_are_both_named() -> None:

@@ -112,6 +112,12 @@ def test_a_rich_run_with_evidence_faults_events_and_a_kill_matrix(tmp_path: Path
     assert "312 ms" in md and "load.search_p95_ms FAILED" in md
 
 
+def test_a_row_names_the_guard_that_broke_the_promise(tmp_path: Path) -> None:
+    html, md, _, _ = rendered(written_run(tmp_path, ready_verdict(), search_verdict(10.0, errors=0.02)))
+    assert "10 ms" in Page(html).texts and "error_ratio 2 %" in Page(html).texts
+    assert "| 10 ms, error_ratio 2 % |" in md
+
+
 def test_inconclusive_is_an_error_in_junit(tmp_path: Path) -> None:
     _, md, junit, data = rendered(
         written_run(tmp_path, ready_verdict(), search_verdict(doubts=("fault never observed",)))
