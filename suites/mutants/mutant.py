@@ -17,7 +17,7 @@ NOTHING = "nothing"
 
 _EXPECTATIONS: dict[str, Word] = {"must_fail": "fail", "must_be_inconclusive": "inconclusive", "must_pass": "pass"}
 _REQUIRED = ("title", "component", "change", "checks")
-_OPTIONAL = ("becomes_ready", "options", "reasons", *_EXPECTATIONS)
+_OPTIONAL = ("becomes_ready", "primary_on_worker", "options", "reasons", *_EXPECTATIONS)
 
 
 class MutantError(HarnessError):
@@ -59,6 +59,7 @@ class Mutant:
     component: str
     change: Change
     becomes_ready: bool
+    primary_on_worker: bool
     checks: tuple[str, ...]
     options: tuple[str, ...]
     expected: Mapping[str, Word]
@@ -95,20 +96,24 @@ def read(path: Path) -> Mutant:
     reasons = _texts_by_name(path, "reasons", content.get("reasons", {}))
     if strange := sorted(reasons.keys() - expected.keys()):
         raise MutantError(f"{path}: reasons: {', '.join(strange)} is expected to end in nothing")
-    becomes_ready = content.get("becomes_ready", True)
-    if not isinstance(becomes_ready, bool):
-        raise MutantError(f"{path}: becomes_ready: must be true or false")
     return Mutant(
         name=path.stem,
         title=_text(path, "title", content["title"]),
         component=_text(path, "component", content["component"]),
         change=_change(path, content["change"]),
-        becomes_ready=becomes_ready,
+        becomes_ready=_flag(path, "becomes_ready", content.get("becomes_ready", True)),
+        primary_on_worker=_flag(path, "primary_on_worker", content.get("primary_on_worker", False)),
         checks=_texts(path, "checks", content["checks"]),
         options=_texts(path, "options", content["options"]) if "options" in content else (),
         expected=expected,
         reasons=reasons,
     )
+
+
+def _flag(path: Path, key: str, given: object) -> bool:
+    if not isinstance(given, bool):
+        raise MutantError(f"{path}: {key}: must be true or false")
+    return given
 
 
 def _expected(path: Path, content: Mapping[str, Any]) -> dict[str, Word]:

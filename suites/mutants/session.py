@@ -18,6 +18,7 @@ from suites.harness.faults.changes import ChangeValues, PatchObject, TargetChang
 from suites.harness.faults.records import UndoRecord
 from suites.harness.faults.standing import settle
 from suites.harness.faults.undo import replay
+from suites.harness.handover import primary_on_worker
 from suites.harness.turns import turn
 from suites.mutants import matrix
 from suites.mutants.checks import Judged, run_checks
@@ -83,9 +84,12 @@ class Session:
     def _judged(self, mutant: Mutant) -> list[Row]:
         check_allowed(self.cluster.target, self.cluster.namespace_labels(), mutant.component)
         started = time.monotonic()
-        with self._alone(), self._made(mutant) as proof:
-            self.say(f"{proof} ({time.monotonic() - started:.0f} s); running {' '.join(mutant.checks)}")
-            judged = self.checks(mutant, into=self._folder(mutant), options=self.options, say=self.say)
+        with self._alone():
+            if mutant.primary_on_worker:
+                self.say(f"{primary_on_worker(self.cluster, self.deadlines)} is the primary, on a worker")
+            with self._made(mutant) as proof:
+                self.say(f"{proof} ({time.monotonic() - started:.0f} s); running {' '.join(mutant.checks)}")
+                judged = self.checks(mutant, into=self._folder(mutant), options=self.options, say=self.say)
         self.say(f"restored ({time.monotonic() - started:.0f} s in all); checks' output: {judged.log}")
         return matrix.rows_of(mutant, judged.verdicts)
 

@@ -22,6 +22,7 @@ def mutant(expected: Word = "fail", *, reason: str | None = None, name: str = "s
         component="app",
         change=Environment(),
         becomes_ready=True,
+        primary_on_worker=False,
         checks=("suites/load",),
         options=(),
         expected={OBJECTIVE: expected},

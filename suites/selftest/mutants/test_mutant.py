@@ -80,6 +80,7 @@ def test_each_way_to_change_something(tmp_path: Path, change: str, means: object
         (changed("{values: {app: {replicas: 1}}}", "{patch: {kind: Service, name: s}}"), "patch .kind, name, patch"),
         (changed("{values: {app: {replicas: 1}}}", "{patch: {kind: S, name: s, patch: 1}}"), "strategic merge patch"),
         (WHOLE + "becomes_ready: seldom", "becomes_ready: must be true or false"),
+        (WHOLE + "primary_on_worker: 1", "primary_on_worker: must be true or false"),
         (WHOLE + "reasons: {load.search_p95_ms: late}", "load.search_p95_ms is expected to end in nothing"),
     ],
 )
