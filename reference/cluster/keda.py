@@ -24,6 +24,7 @@ _BUILDER = "pkg/scaling/scalers_builder.go"
 _CHOICE = re.compile(r"(?<=\tswitch triggerType \{\n).*?(?=\tdefault:\n)", re.DOTALL)
 _CASE = re.compile(rf'^\tcase "{TRIGGER}":\n(?:\t\t.*\n)+', re.MULTILINE)
 _DEPLOYMENT = re.compile("^kind: Deployment$", re.MULTILINE)
+_KIND = re.compile("^kind: CustomResourceDefinition$", re.MULTILINE)
 _OF_WEBHOOKS = re.compile("^(kind: ValidatingWebhookConfiguration|  name: keda-admission.*)$", re.MULTILINE)
 
 # On the node that no fault takes away, beside the API server that asks it.
@@ -66,15 +67,20 @@ SOURCE = Shortened(
 )
 
 
+def kinds(shipped: str) -> str:
+    """The kinds of objects that KEDA knows, of its own manifests: a chart can have such objects before KEDA runs."""
+    return "\n---\n".join(text for text in shipped.split("\n---\n") if _KIND.search(text))
+
+
 def manifests(shipped: str, images: dict[str, str]) -> str:
-    """KEDA's own manifests for this cluster, without its admission webhooks. `images` are by Deployment.
+    """The rest of KEDA's own manifests for this cluster, without its admission webhooks. `images` are by Deployment.
 
     Nobody but the chart makes ScaledObjects here, and a webhook would be one more pod.
     """
     missing = set(images)
     texts = []
     for text in shipped.split("\n---\n"):
-        if _OF_WEBHOOKS.search(text):
+        if _KIND.search(text) or _OF_WEBHOOKS.search(text):
             continue
         if _DEPLOYMENT.search(text):
             # Only these are read: all of them would take seconds.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -56,17 +57,19 @@ class Sources:
 
 def load_images(sources: Sources) -> None:
     """Import images into nodes that lack them: our own into workers, what faults use into all."""
-    wanted = [(worker, name) for worker in kind.workers() for name in sources.own()]
-    wanted += [(entry.name, name) for entry in kind.nodes() for name in sources.tools()]
+    workers = kind.workers()
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for done in [pool.submit(_load, worker, name) for worker, name in wanted]:
+        for done in [
+            pool.submit(_load, entry.name, [*(sources.own() if entry.name in workers else ()), *sources.tools()])
+            for entry in kind.nodes()
+        ]:
             done.result()
 
 
 def load_into_workers(name: str) -> None:
     """Have one image in every worker of the running cluster, and the suites know of it if they are who it is for."""
     for worker in kind.workers():
-        _load(worker, name)
+        _load(worker, [name])
     if name == images.LOAD_GENERATOR:
         _tell_suites(LOAD_IMAGE, images.reference(name))
 
@@ -75,10 +78,11 @@ def _tell_suites(annotation: str, image: str) -> None:
     kind.kubectl("annotate", "namespace", NAMESPACE, "--overwrite", f"{annotation}={image}")
 
 
-def _load(container: str, name: str) -> None:
-    image = images.reference(name)
-    if image not in run("docker", "exec", container, "ctr", "-n", "k8s.io", "images", "ls", "-q", f"name=={image}"):
-        node.import_archive(container, images.archive(name))
+def _load(container: str, names: Iterable[str]) -> None:
+    present = set(run("docker", "exec", container, "ctr", "-n", "k8s.io", "images", "ls", "-q").split())
+    for name in names:
+        if images.reference(name) not in present:
+            node.import_archive(container, images.archive(name))
 
 
 def operator_manifest() -> Path:
@@ -109,6 +113,9 @@ def _that_survives(deployment: str) -> str:
     operator["spec"]["replicas"] = 2
     pod = operator["spec"]["template"]["spec"]
     pod["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+    # Seen to be up within a second of it, not within five and then ten: a new cluster waits for it.
+    pod["containers"][0]["startupProbe"] |= {"periodSeconds": 1, "failureThreshold": 60}
+    pod["containers"][0]["readinessProbe"] |= {"periodSeconds": 2}
     # A tenth of a core, as shipped, makes every failover and every start wait for the next slice of CPU.
     del pod["containers"][0]["resources"]["limits"]["cpu"]
     # Never both on one node while there are two, the control plane's included: that is what the second one is for.
@@ -138,8 +145,13 @@ def autoscaler_manifest() -> Path:
     return produce("autoscaler-manifest", key_of(version), make) / "keda.yaml"
 
 
+def install_autoscaled_kinds() -> None:
+    """KEDA's kinds, which the platform's chart has objects of."""
+    _apply(keda.kinds(autoscaler_manifest().read_text()))
+
+
 def install_autoscaler(sources: Sources) -> None:
-    """KEDA, whose kinds the platform's chart has objects of; `wait_ready` waits for its programs."""
+    """KEDA itself; `wait_ready` waits for its programs."""
     programs = {"keda-operator": "keda", "keda-metrics-apiserver": "keda-adapter"}
     deployments = {deployment: sources.reference(image) for deployment, image in programs.items()}
     _apply(keda.manifests(autoscaler_manifest().read_text(), deployments))
@@ -163,6 +175,13 @@ def close_dns() -> None:
 
 def wait_for_operator() -> None:
     kind.kubectl("-n", "cnpg-system", "rollout", "status", "deployment/cnpg-controller-manager", f"--timeout={READY}")
+
+
+def wait_for_first_instance() -> None:
+    """Wait for the database's first instance, or a while: whoever calls this only wants to be out of its way."""
+    cluster = ("-n", NAMESPACE, "wait", "cluster/site-search-db")
+    kind.kubectl(*cluster, "--for=create", "--timeout=30s", check=False)
+    kind.kubectl(*cluster, "--for=jsonpath={.status.readyInstances}", "--timeout=60s", check=False)
 
 
 def deploy(sources: Sources, progress: Progress) -> None:

@@ -51,6 +51,7 @@ spec:
         readinessProbe: {{initialDelaySeconds: 20}}
 """
 WEBHOOK = "kind: ValidatingWebhookConfiguration\nmetadata:\n  name: keda-admission\n"
+KIND = "kind: CustomResourceDefinition\nmetadata:\n  name: scaledobjects.keda.sh\n"
 SERVICE = "kind: Service\nmetadata:\n  name: keda-operator\n"
 
 
@@ -82,8 +83,10 @@ def test_a_source_that_chooses_its_scaler_elsewhere_is_refused(module: Path, tmp
         keda.SOURCE.lay_out(module, tmp_path)
 
 
-def test_the_manifests_are_without_webhooks_and_stay_on_the_control_plane() -> None:
-    shipped = "\n---\n".join((SERVICE, DEPLOYMENT.format(name="keda-operator"), WEBHOOK))
+def test_the_kinds_stand_by_themselves_and_the_rest_is_without_webhooks_and_stay_on_the_control_plane() -> None:
+    shipped = "\n---\n".join((KIND, SERVICE, DEPLOYMENT.format(name="keda-operator"), WEBHOOK))
+    (kind,) = yaml.safe_load_all(keda.kinds(shipped))
+    assert kind["kind"] == "CustomResourceDefinition"
     service, operator = yaml.safe_load_all(keda.manifests(shipped, {"keda-operator": "here:1"}))
     assert service["kind"] == "Service"
     pod = operator["spec"]["template"]["spec"]

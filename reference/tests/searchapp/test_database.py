@@ -369,7 +369,7 @@ def test_while_commits_are_not_answered_one_at_a_time_is_sent_each_time_the_serv
             await database.write(_one)
         assert await database.read(_one) == 1
         await database.probe()
-        trying = asyncio.create_task(database.write(_insert(f"{site_id}3")))  # type: ignore[arg-type]
+        trying: asyncio.Task[None] = asyncio.create_task(database.write(_insert(f"{site_id}3")))  # type: ignore[arg-type]
         await until_it_waits(rows, site_id, kind="Timeout")
         await database.probe()
         with pytest.raises(Unavailable):
