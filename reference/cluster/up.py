@@ -53,6 +53,9 @@ def up(wish: Wish, progress: Progress) -> None:
             loading = pool.submit(platform.load_images, sources)
             platform.install_operator(sources)
             platform.install_autoscaled_kinds()
+            if not pull:
+                # Before any pod of the platform asks for a name that is not there yet: it would be asked for outside.
+                platform.close_dns()
             platform.wait_for_operator()
             loading.result()
         # The database's instances come one after another, and nothing takes longer. What they need not wait for is
@@ -70,8 +73,6 @@ def up(wish: Wish, progress: Progress) -> None:
 
 def _beside_the_charts(sources: platform.Sources) -> None:
     platform.wait_for_first_instance()
-    if not sources.pull:
-        platform.close_dns()
     platform.install_ingress(sources)
     platform.install_autoscaler(sources)
 
