@@ -75,8 +75,8 @@ def _margin(objective: Objective, unit: str, value: float | None, guards: Mappin
     if value is None or unit != objective.unit:
         return None
     if objective.bound.holds(value):
-        for name in objective.broken_guards(guards):
-            return _finite(objective.guards[name].margin(guards[name] or 0.0))
+        for name, broken in objective.broken_guards(guards).items():
+            return _finite(objective.guards[name].margin(broken))
     return _finite(objective.bound.margin(value))
 
 

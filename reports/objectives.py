@@ -83,10 +83,13 @@ class Objective:
         """The bound with its guards, as verdicts and reports show it: `≤ 200 ms, error_ratio ≤ 0.1 %`."""
         return ", ".join([str(self.bound), *(f"{name} {bound}" for name, bound in self.guards.items())])
 
-    def broken_guards(self, guards: Mapping[str, float | None]) -> list[str]:
-        """The guards whose values are beyond their bounds: a value may be good and the promise broken all the same."""
-        known = {name: value for name in self.guards if (value := guards.get(name)) is not None}
-        return [name for name, value in known.items() if not self.guards[name].holds(value)]
+    def broken_guards(self, guards: Mapping[str, float | None]) -> dict[str, float]:
+        """Those of the values that are beyond their guard's bound: the objective's own may be good all the same."""
+        return {
+            name: value
+            for name, bound in self.guards.items()
+            if (value := guards.get(name)) is not None and not bound.holds(value)
+        }
 
 
 def load(folder: Path = FOLDER) -> dict[str, Objective]:

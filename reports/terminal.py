@@ -91,9 +91,8 @@ def measured_texts(
     """The value and, of a fail, each guard that is beyond its bound: `1.5 s`, `search_error_ratio 0.22 %`."""
     said = [quantity(value, unit)]
     if objective is not None and word == "fail":
-        said += [
-            f"{name} {quantity(guards[name], objective.guards[name].unit)}" for name in objective.broken_guards(guards)
-        ]
+        broken = objective.broken_guards(guards)
+        said += [f"{name} {quantity(each, objective.guards[name].unit)}" for name, each in broken.items()]
     return said
 
 
