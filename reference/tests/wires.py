@@ -26,6 +26,8 @@ class Wire:
         self._flowing = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
+        # How often it was connected to, whether it let anything through or not.
+        self.accepted = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,6 +85,7 @@ class Wire:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         self._writers.add(writer)
         with suppress(OSError):
             await self._flowing.wait()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from reference.searchapp.stores.cache import Answer, LocalAnswers
 
 
@@ -34,13 +36,14 @@ def test_the_least_recently_used_go_first() -> None:
     assert "c" in answers
 
 
-def test_what_expired_makes_room_without_being_asked_for() -> None:
+def test_what_expired_makes_room_without_being_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = LocalAnswers()
     for key in ("a", "b"):
-        answers.put(key, "g", _answer(ttl_s=0.05))
-    answers.put("c", "g", _answer())
+        answers.put(key, "g", _answer(ttl_s=60))
+    answers.put("c", "g", _answer(ttl_s=120))
     assert "a" in answers, "not yet expired"
-    time.sleep(0.06)
+    later = time.time() + 90
+    monkeypatch.setattr(time, "time", lambda: later)
     answers.put("d", "g", _answer())
     assert [key for key in "abcd" if key in answers] == ["c", "d"]
 

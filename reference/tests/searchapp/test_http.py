@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -40,7 +39,7 @@ class Server:
         writer.close()
 
 
-def _run(server: Server, use: Callable[[HttpClient], Awaitable[T]]) -> T:
+def _run(server: Server, use: Callable[[HttpClient], Awaitable[T]], *, timeout_s: float = 0.5) -> T:
     async def run() -> T:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -51,7 +50,7 @@ def _run(server: Server, use: Callable[[HttpClient], Awaitable[T]]) -> T:
         listening = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = listening.sockets[0].getsockname()[1]
         client = HttpClient(
-            f"http://127.0.0.1:{port}/base", {"Authorization": "Bearer k"}, connect_timeout_s=0.5, timeout_s=0.5
+            f"http://127.0.0.1:{port}/base", {"Authorization": "Bearer k"}, connect_timeout_s=0.5, timeout_s=timeout_s
         )
         try:
             return await use(client)
@@ -105,15 +104,17 @@ def test_a_kept_connection_that_turns_out_closed_is_replaced() -> None:
     [(b"", "connection lost"), (b"SSH-2.0-x\r\n\r\n", "not HTTP"), (None, "timed out"), (OK[:-1], "timed out")],
 )
 def test_no_whole_answer_is_a_failure_in_time(answer: bytes | None, why: str) -> None:
-    started = time.monotonic()
     with pytest.raises(HttpFailed, match=why):
-        _run(Server(answer), lambda client: client.request("GET", "/x"))
-    assert time.monotonic() - started < 1.0
+        _run(Server(answer), lambda client: asyncio.wait_for(client.request("GET", "/x"), 10))
 
 
 def test_a_request_may_have_less_time_than_its_client_gives() -> None:
     with pytest.raises(HttpFailed, match="timed out"):
-        _run(Server(None), lambda client: asyncio.wait_for(client.request("GET", "/x", timeout_s=0.05), 0.4))
+        _run(
+            Server(None),
+            lambda client: asyncio.wait_for(client.request("GET", "/x", timeout_s=0.05), 10),
+            timeout_s=60,
+        )
 
 
 def test_a_refused_connection_is_a_failure() -> None:

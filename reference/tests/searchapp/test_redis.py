@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
-from reference.searchapp.settings import REDIS_TIMEOUT_S
 from reference.searchapp.stores.breaker import Unavailable
 from reference.searchapp.stores.redis import Redis
 from reference.tests.wires import Wire
@@ -31,27 +29,22 @@ def test_replies_belong_to_their_commands(redis_url: str) -> None:
 def test_a_frozen_redis_costs_one_timeout_and_then_nothing(redis_url: str) -> None:
     with Wire(redis_url) as wire:
 
-        async def ask() -> tuple[float, float, bool]:
+        async def ask() -> bool:
             redis = Redis(wire.url)
             await redis.call(("PING",))
             wire.freeze()
-            started = time.monotonic()
-            with pytest.raises(Unavailable):
+            with pytest.raises(Unavailable, match="no answer in time"):
                 await redis.call(("PING",))
-            first_s = time.monotonic() - started
             with pytest.raises(Unavailable):
-                await redis.call(("PING",))
-            second_s = time.monotonic() - started - first_s
+                # One step of it, which is all that happens without waiting for anything.
+                redis.call(("PING",)).send(None)
             wire.mend()
             await redis.probe()
             usable = redis.usable and await redis.call(("PING",)) == [b"PONG"]
             await redis.close()
-            return first_s, second_s, usable
+            return usable
 
-        first_s, second_s, usable = asyncio.run(ask())
-    assert first_s < 2 * REDIS_TIMEOUT_S
-    assert second_s < 0.01
-    assert usable
+        assert asyncio.run(ask())
 
 
 def test_a_restarted_redis_is_reconnected_to(redis_url: str) -> None:
@@ -106,18 +99,16 @@ def test_a_full_redis_refuses_writes_and_still_answers_reads(redis_url: str) -> 
 def test_all_who_wait_for_a_connection_wait_once(redis_url: str) -> None:
     with Wire(redis_url) as wire:
 
-        async def ask() -> tuple[float, int]:
+        async def ask() -> list[list[object] | BaseException]:
             redis = Redis(wire.url)
             wire.freeze()
-            started = time.monotonic()
             answers = await asyncio.gather(
                 *(redis._call([("PING",)]) for _ in range(20)),  # past the breaker, as those who came before it opened
                 return_exceptions=True,
             )
-            took_s = time.monotonic() - started
             await redis.close()
-            return took_s, sum(isinstance(answer, Unavailable) for answer in answers)
+            return answers
 
-        took_s, refused = asyncio.run(ask())
-    assert refused == 20
-    assert took_s < 3 * REDIS_TIMEOUT_S
+        answers = asyncio.run(ask())
+        assert [type(answer) for answer in answers] == [Unavailable] * 20
+        assert wire.accepted == 1

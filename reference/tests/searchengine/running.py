@@ -32,7 +32,6 @@ class RunningServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
-        self.started_in_s = 0.0
 
     @property
     def pid(self) -> int:
@@ -60,7 +59,6 @@ class RunningServer:
             if self._process.poll() is not None or time.monotonic() - began > _START_S:
                 raise RuntimeError(f"no server after {time.monotonic() - began:.1f} s, exit {self._process.poll()}")
             time.sleep(0.01)
-        self.started_in_s = time.monotonic() - began
 
     def _is_healthy(self) -> bool:
         try:
