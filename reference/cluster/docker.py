@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from .process import CommandFailed, run, succeeds
+from .store import NO_INPUT
 
 REPOSITORY = "localhost/site-search"
 LABEL = "site-search.made-by=reference.cluster"
@@ -63,7 +64,7 @@ def build(image: str, context: Mapping[str, Path], dockerfile: Path, arguments: 
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NO_INPUT))
             else:
                 shutil.copy2(source, target)
         options = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]

@@ -13,11 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .paths import cache
 
 KEY_LENGTH = 16
+# What lies in a folder and goes into nothing that is made of it.
+NO_INPUT = ("__pycache__", "*.pyc", "README.md")
 
 
 def key_of(*parts: str | bytes | Path) -> str:
@@ -38,9 +41,11 @@ def key_of(*parts: str | bytes | Path) -> str:
 def _files(path: Path) -> Iterable[Path]:
     if path.is_file():
         return [path]
-    return sorted(
-        file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc"
-    )
+    return sorted(file for file in path.rglob("*") if file.is_file() and not _is_no_input(file.relative_to(path)))
+
+
+def _is_no_input(place: Path) -> bool:
+    return any(fnmatchcase(part, pattern) for part in place.parts for pattern in NO_INPUT)
 
 
 @contextmanager

@@ -88,12 +88,13 @@ def test_a_key_changes_with_contents_names_and_modes(tmp_path: Path, change: str
     assert store.key_of(folder) != before
 
 
-def test_a_key_ignores_what_python_leaves_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["__pycache__/a.pyc", "package/README.md"])
+def test_a_key_ignores_what_goes_into_nothing(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "source"
-    (folder / "__pycache__").mkdir(parents=True)
+    (folder / name).parent.mkdir(parents=True)
     (folder / "a.py").write_text("1")
     before = store.key_of(folder)
-    (folder / "__pycache__" / "a.pyc").write_bytes(b"1")
+    (folder / name).write_bytes(b"1")
     assert store.key_of(folder) == before
 
 
