@@ -281,9 +281,9 @@ def test_a_frozen_process_stops_with_all_its_children_and_goes_on_when_healed(he
 
 
 def test_a_frozen_process_goes_on_by_itself_and_healing_it_then_is_harmless(here: RealShell) -> None:
-    with made(FreezeProcess, here, "app", Deadlines(), for_s=1) as fault:
+    with made(FreezeProcess, here, "app", Deadlines(), for_s=4) as fault:
         main = fault._chosen.process
-        until(lambda: states(here, main), where=lambda seen: "T" not in seen, within=10, what="the process going on")
+        until(lambda: states(here, main), where=lambda seen: "T" not in seen, within=20, what="the process going on")
 
 
 def test_who_comes_next_resumes_a_process_from_its_record(here: RealShell) -> None:

@@ -72,11 +72,13 @@ _FREEZE = (
     + f"""
 command -v setsid >/dev/null || {{ echo "there is no setsid" >&2; exit 1; }}
 setsid sh -c "$5" "{_MARK}$3" "$main" "$started" "$4" </dev/null >/dev/null 2>&1 &
-round=0
-while kill -0 $! && is_there && [ "$round" -lt 50 ]; do
+tree=$main round=0
+while is_there && [ "$round" -lt 50 ]; do
+  kill -0 $! 2>/dev/null || {{ echo "not all of $tree were stopped when they went on after $4 s" >&2; exit 1; }}
   others_than TtZX
   [ "$found" ] || exit 0
-  kill -STOP $found
+  # One that has just ended is no mistake.
+  kill -STOP $found 2>/dev/null
   round=$((round + 1))
 done
 echo "not all of $tree could be stopped" >&2
