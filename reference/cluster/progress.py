@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Any, TextIO
 
 from .paths import cache
 
@@ -22,6 +22,8 @@ class Progress:
 
     output: TextIO = field(default_factory=lambda: sys.stderr)
     started: float = field(default_factory=time.monotonic)
+    # What has to be done, in a word: what was left after a step of another kind of run says nothing about this one.
+    kind: str = ""
     times_s: dict[str, float] = field(default_factory=dict)
     _ended_s: dict[str, float] = field(default_factory=dict)
     _running: dict[str, float] = field(default_factory=dict)
@@ -64,7 +66,7 @@ class Progress:
     def _say(self, name: str, took_s: float) -> None:
         with self._lock:
             self._clear()
-            left = remembered().get(name, 0.0)
+            left = remembered(self.kind).get(name, 0.0)
             tail = f"   about {_clock(left)} left" if left >= 1 else ""
             print(f"[{_clock(self.elapsed_s())}] {name}  {took_s:.1f} s{tail}", file=self.output, flush=True)
 
@@ -87,16 +89,24 @@ class Progress:
         file = cache() / "time-left.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         left = {name: round(self.elapsed_s() - ended, 1) for name, ended in self._ended_s.items()}
-        file.write_text(json.dumps({**remembered(), **left}))
+        file.write_text(json.dumps({**_kept(), self.kind: {**remembered(self.kind), **left}}))
 
 
-def remembered() -> dict[str, float]:
-    """Seconds from the end of each step to the end of all, the last time it was done."""
-    file = cache() / "time-left.json"
+def remembered(kind: str) -> dict[str, float]:
+    """Seconds from the end of each step to the end of all, the last time it was done in a run of this kind."""
     try:
-        return {str(name): float(value) for name, value in json.loads(file.read_text()).items()}
+        return {str(name): float(value) for name, value in _kept().get(kind, {}).items()}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _kept() -> dict[str, dict[str, Any]]:
+    """By kind of run; nothing where nobody wrote it, or another version in its own way."""
+    try:
+        kept = json.loads((cache() / "time-left.json").read_text())
     except (OSError, ValueError):
         return {}
+    return {kind: left for kind, left in kept.items() if isinstance(left, dict)} if isinstance(kept, dict) else {}
 
 
 def _clock(seconds: float) -> str:

@@ -40,6 +40,7 @@ def up(wish: Wish, progress: Progress) -> None:
         pull = wish.source == "pull" or (wish.source == "auto" and registry_answers())
         progress.note(f"images: {'pulled where there is an upstream one' if pull else 'built from packages'}")
         prepare_host(wish, progress, pull=pull)
+        progress.kind = _what_is_ahead(pull=pull)
         sweep_scratch()
         sources = platform.Sources(pull=pull)
         node_image = make_images(sources, progress)
@@ -69,6 +70,14 @@ def up(wish: Wish, progress: Progress) -> None:
         if wish.drop_compiler_cache:
             gobuild.clean()
         progress.remember()
+
+
+def _what_is_ahead(*, pull: bool) -> str:
+    """In a word, for the estimate of what is left."""
+    if not pull and not all(gobuild.built(group) for group in gobuild.GROUPS):
+        return "programs to compile"
+    states = {entry.state for entry in kind.nodes()}
+    return "new cluster" if not states else "running cluster" if states == {"running"} else "stopped cluster"
 
 
 def _beside_the_charts(sources: platform.Sources) -> None:

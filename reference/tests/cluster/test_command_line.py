@@ -55,13 +55,13 @@ def test_progress_is_one_line_a_step_where_there_is_no_terminal() -> None:
     assert "\033" not in output.getvalue()
 
 
-def test_what_is_left_is_what_came_after_the_step_the_last_time_it_was_done(
+def test_what_is_left_is_what_came_after_the_step_in_the_last_run_of_its_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path))
-    (tmp_path / "time-left.json").write_text('{"compile": 600, "deploy": 90.4}')
+    (tmp_path / "time-left.json").write_text('{"new": {"compile": 600, "deploy": 90.4}, "old": {"deploy": 5}}')
     output = io.StringIO()
-    again = Progress(output=output)
+    again = Progress(output=output, kind="new")
     for name in ("deploy", "news"):
         with again.step(name):
             pass
@@ -70,5 +70,16 @@ def test_what_is_left_is_what_came_after_the_step_the_last_time_it_was_done(
     assert deploy.endswith("about 1:30 left")
     assert "left" not in news
     kept = json.loads((tmp_path / "time-left.json").read_text())
-    assert kept["compile"] == 600
-    assert kept["deploy"] < 90
+    assert kept["new"]["compile"] == 600
+    assert kept["new"]["deploy"] < 90
+    assert kept["old"] == {"deploy": 5}
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"new": 3}', '{"deploy": 90.4}', '{"new": {"deploy": "soon"}}'])
+def test_what_was_kept_otherwise_gives_no_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
+    monkeypatch.setenv("SITE_SEARCH_CACHE", str(tmp_path))
+    (tmp_path / "time-left.json").write_text(kept)
+    output = io.StringIO()
+    with Progress(output=output, kind="new").step("deploy"):
+        pass
+    assert "left" not in output.getvalue()
