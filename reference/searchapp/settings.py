@@ -15,6 +15,12 @@ ENGINE_TIMEOUT_S = 1.5
 # A search's own time runs from its arrival: whatever Redis kept of it the engine does not get, so that the fallback has
 # its half second before the client leaves after 2 s. This much the engine gets in any case.
 ENGINE_LEAST_S = 0.2
+# How many searches of one process the engine works on at once. With all that come (there were 64 of each of three pods)
+# each took longer than its client waits once the engine was busy, and none of its work was of use to anybody.
+ENGINE_SEARCHES_MOST = 8
+# And how much of its time a search may wait for that. The database costs twice what the engine does, so it is asked for
+# those only that would wait in vain.
+ENGINE_TURN_SHARE = 2 / 3
 # Longer than a busy machine keeps a healthy Redis waiting for the CPU (giving up the cache then would add to the load);
 # short enough that a search which waited for it in vain is still answered before its client leaves after 2 s.
 REDIS_TIMEOUT_S = 0.6

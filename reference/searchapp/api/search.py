@@ -31,6 +31,7 @@ from reference.searchapp.stores.limits import Limiter, retry_after_s
 from reference.searchapp.stores.opened import Stores
 from reference.searchapp.stores.redis import Command
 from reference.searchapp.stores.sites import KnownSites
+from reference.searchapp.stores.turns import NoTurn, Turns
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ QUERY_CHARACTERS_MOST = 512
 _DEGRADED_TTL_S = 2.0
 # Connections of the pool that searches may take while the engine is gone; the rest is for writes and probes.
 _FALLBACKS_AT_ONCE = 6
+# And how long a search waits for one. Without an end to it thousands took over five seconds, for clients that had left.
+_FALLBACK_TURN_S = 0.3
 
 _X_CACHE: Mapping[str, Header] = {word: (b"x-cache", word.encode()) for word in ("hit", "miss", "bypass")}
 _DEGRADED: Header = (b"x-degraded", b"true")
@@ -106,7 +109,7 @@ class SearchEndpoint:
         self._local = LocalAnswers()
         self._computing: dict[tuple[str, str | None], asyncio.Task[Answer]] = {}
         self._shared = SharedAnswers(stores.redis)
-        self._fallbacks = asyncio.Semaphore(_FALLBACKS_AT_ONCE)
+        self._fallbacks = Turns(_FALLBACKS_AT_ONCE)
         self._searches = itertools.count(1)
         self._duration = metrics.http_request_duration.labels("GET", "/search")
         self._cache_results = {word: metrics.search_cache.labels(word) for word in _X_CACHE}
@@ -258,10 +261,13 @@ class SearchEndpoint:
                 raise
         else:
             return found, False
-        async with self._fallbacks:
-            return await self._stores.database.read(
-                lambda c: fallback.search(c, query.site_id, query.q, limit=query.limit, offset=query.offset)
-            ), True
+        try:
+            async with self._fallbacks.one(within_s=_FALLBACK_TURN_S):
+                return await self._stores.database.read(
+                    lambda c: fallback.search(c, query.site_id, query.q, limit=query.limit, offset=query.offset)
+                ), True
+        except NoTurn as error:
+            raise Unavailable("database", str(error)) from error
 
 
 def _unavailable(error: Exception) -> Problem:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import orjson
 
-from reference.searchapp.settings import CONNECT_TIMEOUT_S, ENGINE_TIMEOUT_S
+from reference.searchapp.settings import CONNECT_TIMEOUT_S, ENGINE_SEARCHES_MOST, ENGINE_TIMEOUT_S, ENGINE_TURN_SHARE
 from reference.searchapp.stores.breaker import Breaker, Unavailable
 from reference.searchapp.stores.http import HttpClient, HttpFailed
+from reference.searchapp.stores.turns import NoTurn, Turns
 
 # Marks that no text contains: the snippet is escaped before they become tags, so a page cannot smuggle in its own.
 MARK_START, MARK_END = "\x02", "\x03"
@@ -42,11 +44,17 @@ class SearchEngine:
 
     def __init__(self, url: str, master_key: str) -> None:
         self.breaker = Breaker(dependency="search_engine", failures_to_open=3)
+        self._turns = Turns(ENGINE_SEARCHES_MOST)
         headers = {"Authorization": f"Bearer {master_key}"} if master_key else {}
         self._http = HttpClient(url, headers, connect_timeout_s=CONNECT_TIMEOUT_S, timeout_s=ENGINE_TIMEOUT_S)
 
-    async def search(self, site_id: str, q: str, *, limit: int, offset: int, within_s: float | None = None) -> Found:
-        """Hits with snippets, by default within ENGINE_TIMEOUT_S. NoIndex when the site has none."""
+    async def search(
+        self, site_id: str, q: str, *, limit: int, offset: int, within_s: float = ENGINE_TIMEOUT_S
+    ) -> Found:
+        """Hits with snippets. NoIndex when the site has none.
+
+        Unavailable also when too many are asked for at once: such an engine is busy, and not lost.
+        """
         self.breaker.require_closed()
         body = orjson.dumps(
             {
@@ -61,7 +69,15 @@ class SearchEngine:
                 "highlightPostTag": MARK_END,
             }
         )
-        status, answer = await self._call("POST", f"/indexes/{index_uid(site_id)}/search", body, within_s=within_s)
+        path, came = f"/indexes/{index_uid(site_id)}/search", time.monotonic()
+        try:
+            async with self._turns.one(within_s=within_s * ENGINE_TURN_SHARE):
+                # Those before it may have found out that nobody answers.
+                self.breaker.require_closed()
+                left_s = within_s - (time.monotonic() - came)
+                status, answer = await self._call("POST", path, body, within_s=left_s)
+        except NoTurn as error:
+            raise Unavailable("search_engine", str(error)) from error
         if status == 200:
             return Found(hits=[_hit(hit) for hit in answer["hits"]], total=int(answer["estimatedTotalHits"]))
         if answer.get("code") == "index_not_found":
