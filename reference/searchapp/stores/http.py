@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-# As many as an engine works on at once and some that wait; more would only queue there.
+# For what takes no turn of its own (searches do, and are fewer); more would only queue at the server.
 _CONNECTIONS_MOST = 64
 _PORTS = {"http": 80, "https": 443}
 

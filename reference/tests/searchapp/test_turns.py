@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import pytest
 
@@ -71,25 +70,20 @@ def test_who_waited_for_too_long_gives_up_and_costs_no_turn() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("when", ["waiting", "just before its turn", "just after its turn came"])
+@pytest.mark.parametrize("when", ["while it waits", "just before its turn", "when its turn has come", "in its turn"])
 def test_a_turn_is_not_lost_with_who_was_to_have_it(when: str) -> None:
     async def run() -> None:
         served = Served(1)
-        first, gone, last = served.come("first"), None, served.come("last")
-        gone = served.come("gone")
-        await _settle()
-        if when == "waiting":
-            gone.cancel()
+        async with served.turns.one(within_s=60):
+            last, gone = served.come("last"), served.come("gone")
             await _settle()
-            served.go("first")
-        elif when == "just before its turn":
-            gone.cancel()
-            served.go("first")
-        else:
-            served.go("first")
-            with suppress(asyncio.CancelledError):
-                await first
-            gone.cancel()
+            if when in {"while it waits", "just before its turn"}:
+                gone.cancel()
+            if when == "while it waits":
+                await _settle()
+        if when == "in its turn":
+            await _settle()
+        gone.cancel()
         served.go("last")
         await asyncio.wait_for(last, 10)
         assert "last" in served.order
